@@ -1,0 +1,1 @@
+//! Descriptions of Loihi systems: every hardware number with its source and status.

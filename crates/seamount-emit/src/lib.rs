@@ -1,0 +1,1 @@
+//! Turns a placed network into a program: microcode, synapse images, axon tables.

@@ -1,0 +1,1 @@
+//! Runs compiled programs, step by step and integer by integer.

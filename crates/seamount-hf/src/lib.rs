@@ -1,0 +1,1 @@
+//! Imports Hugging Face checkpoints of MatMul-free language models.

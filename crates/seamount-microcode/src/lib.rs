@@ -1,0 +1,1 @@
+//! The neuron instruction set: assembler, disassembler, encoding, verifier.

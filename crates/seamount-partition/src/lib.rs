@@ -1,0 +1,1 @@
+//! Maps neuron groups onto neurocores under memory and axon limits.

@@ -1,0 +1,1 @@
+//! The compiled program: one file that holds what runs on each neurocore.

@@ -1,0 +1,1 @@
+//! Passes on the model and fixed-point levels: folding, calibration, quantization, approximation.

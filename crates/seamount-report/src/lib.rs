@@ -1,0 +1,1 @@
+//! Says what a program holds and what binds it.

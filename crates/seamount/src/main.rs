@@ -1,0 +1,2 @@
+//! The `seamount` command.
+fn main() {}
