@@ -18,7 +18,6 @@ use crate::parameter::Status;
 /// | `core-memory` | synapses and microcode are no larger than the memory they are a part of |
 /// | `row-alignment` | the synapse memory is a whole number of aligned rows |
 /// | `state-word` | a neuron's word has room for a register and an accumulator |
-/// | `payload` | a payload of a word of a register can be sent, or spikes are binary |
 /// | `best-time` | the best rate that anyone states is no slower than the one charged |
 /// | `source` | a published or measured number says where |
 /// | `reason` | an assumed number says why, or where it was taken from |
@@ -50,7 +49,6 @@ pub enum Rule {
     CoreMemory,
     RowAlignment,
     StateWord,
-    Payload,
     BestTime,
     Source,
     Reason,
@@ -58,14 +56,13 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::ChipGrid,
         Self::RouterMesh,
         Self::BadCores,
         Self::CoreMemory,
         Self::RowAlignment,
         Self::StateWord,
-        Self::Payload,
         Self::BestTime,
         Self::Source,
         Self::Reason,
@@ -81,7 +78,6 @@ impl Rule {
             Self::CoreMemory => "core-memory",
             Self::RowAlignment => "row-alignment",
             Self::StateWord => "state-word",
-            Self::Payload => "payload",
             Self::BestTime => "best-time",
             Self::Source => "source",
             Self::Reason => "reason",
@@ -96,7 +92,6 @@ impl Rule {
             Self::CoreMemory => core_memory(arch),
             Self::RowAlignment => row_alignment(arch),
             Self::StateWord => state_word(arch),
-            Self::Payload => payload(arch),
             Self::BestTime => best_time(arch),
             Self::Source => source(arch),
             Self::Reason => reason(arch),
@@ -175,12 +170,6 @@ fn state_word(arch: &Arch) -> Vec<String> {
     too_wide
         .map(|(name, width)| format!("word.{name}_bits is {width} bits, layout.state_word_bytes holds {bits} bits"))
         .collect()
-}
-
-fn payload(arch: &Arch) -> Vec<String> {
-    let (payload, register) = (arch.payload_bits_max(), arch.register_bits());
-    let text = || format!("word.payload_bits_max is {payload} bits, a register has {register} bits");
-    (payload != 1 && payload < register).then(text).into_iter().collect()
 }
 
 fn best_time(arch: &Arch) -> Vec<String> {

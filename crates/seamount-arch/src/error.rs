@@ -46,10 +46,20 @@ pub enum ArchError {
         known: String,
     },
     /// A key that must be there is not.
-    #[error("`{key}` is missing; give it, or extend a shipped description that has it (`extends = \"loihi2\"`)")]
+    #[error("line {line}: `{key}` is missing")]
     Missing {
-        /// The key, with its section.
+        /// Where the table begins that should have it.
+        line: usize,
+        /// The key, with its section and parameter.
         key: String,
+    },
+    /// A parameter is neither in the text nor in what it extends.
+    #[error("`{key}` is missing; give it, or extend a shipped description that has it (`extends = \"{base}\"`)")]
+    MissingParameter {
+        /// The parameter, with its section.
+        key: &'static str,
+        /// A description that has it.
+        base: &'static str,
     },
     /// A value of the wrong type.
     #[error("line {line}: `{key}` must be {expected}, found {found}")]

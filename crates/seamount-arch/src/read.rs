@@ -12,6 +12,8 @@ use crate::shipped::{extensible, extensible_names};
 
 /// The keys above all sections.
 const HEADER: [&str; 3] = ["name", "description", "extends"];
+/// A shipped description that has every parameter.
+const COMPLETE_BASE: &str = "loihi2-oheo-gulch";
 /// The keys of a parameter.
 const FIELDS: [&str; 5] = ["value", "unit", "source", "status", "note"];
 
@@ -26,10 +28,11 @@ impl Arch {
     /// is for [`check`](crate::check) to say.
     pub fn from_toml(text: &str) -> Result<Self, ArchError> {
         let draft = Draft::read(text)?;
-        let missing = |key: &str| ArchError::Missing { key: key.to_owned() };
+        let missing = |key: &str| ArchError::Missing { line: 1, key: key.to_owned() };
         let mut entries = Vec::with_capacity(SCHEMA.len());
         for (spec, entry) in SCHEMA.iter().zip(draft.entries) {
-            entries.push(entry.ok_or_else(|| missing(spec.name))?);
+            let missing = ArchError::MissingParameter { key: spec.name, base: COMPLETE_BASE };
+            entries.push(entry.ok_or(missing)?);
         }
         Ok(Self {
             name: draft.name.ok_or_else(|| missing("name"))?,

@@ -44,12 +44,14 @@ fn each_description_has_a_hash_of_its_own() {
 
 #[test]
 fn parameters_of_one_loihi2_chip() {
-    insta::assert_snapshot!(table(&Arch::shipped("loihi2-oheo-gulch").unwrap(), |_| true));
+    let text = table(&Arch::shipped("loihi2-oheo-gulch").unwrap(), |_| true);
+    insta::assert_snapshot!(text);
 }
 
 #[test]
 fn parameters_of_loihi1() {
-    insta::assert_snapshot!(table(&Arch::shipped("loihi1").unwrap(), |_| true));
+    let text = table(&Arch::shipped("loihi1").unwrap(), |_| true);
+    insta::assert_snapshot!(text);
 }
 
 #[test]
@@ -68,7 +70,8 @@ fn boards_differ_from_one_chip_only_where_they_say_so() {
 
 #[test]
 fn canonical_text_of_one_loihi2_chip() {
-    insta::assert_snapshot!(Arch::shipped("loihi2-oheo-gulch").unwrap().to_toml());
+    let text = Arch::shipped("loihi2-oheo-gulch").unwrap().to_toml();
+    insta::assert_snapshot!(text);
 }
 
 #[test]
