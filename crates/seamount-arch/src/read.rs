@@ -128,8 +128,10 @@ impl Reader<'_> {
                 return Err(self.unknown_key(value, format!("{}.{key}", spec.name), &nearest));
             }
         }
-        let required =
-            |field: &str| table.get(field).ok_or_else(|| ArchError::Missing { key: format!("{}.{field}", spec.name) });
+        let required = |field: &str| {
+            let key = format!("{}.{field}", spec.name);
+            table.get(field).ok_or_else(|| ArchError::Missing { line: self.line(value), key })
+        };
         if let Some(unit) = table.get("unit") {
             let found = self.string(&format!("{}.unit", spec.name), unit)?;
             if found != spec.unit {
