@@ -6,12 +6,12 @@ use seamount_microcode::{Body, BodyError, Instr, Machine, Reg, Rule, Src, assemb
 const HEADER: &str = ".body b\n.acc a0 sum\n.param s0 gain\n.state s1 past\n.port p0 out\n.probe q0 seen\n";
 
 fn assemble_error(text: &str) -> String {
-    assemble(text).unwrap_err().to_string()
+    assemble(text).expect_err("the text is wrong").to_string()
 }
 
 fn verify_errors(code: &str) -> Vec<BodyError> {
-    let body = assemble(&format!("{HEADER}{code}")).unwrap();
-    verify(body, &machine()).unwrap_err()
+    let body = assemble(&format!("{HEADER}{code}")).expect("the text is right");
+    verify(body, &machine()).expect_err("the text is wrong")
 }
 
 fn machine() -> Machine {

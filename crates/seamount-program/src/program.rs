@@ -208,6 +208,16 @@ impl Core {
         self.synapse_blocks.iter().map(|block| u64::from(block.n_axons)).sum()
     }
 
+    /// The row of an axon, counted in its block; `n_neurons` is the size of the slice that the block feeds.
+    ///
+    /// `None` if the row is not in the image.
+    pub fn row(&self, block: &SynapseBlock, n_neurons: u32, axon_in_block: u32) -> Option<&[u8]> {
+        let in_block = u64::from(block.row_stride_bytes) * u64::from(axon_in_block);
+        let start = usize::try_from(block.offset_bytes.checked_add(in_block)?).ok()?;
+        let end = start.checked_add(block.encoding.row_bytes(n_neurons))?;
+        self.synapses.get(start..end)
+    }
+
     /// Neurons, over all slices.
     pub fn n_neurons(&self) -> u64 {
         self.slices.iter().map(|slice| u64::from(slice.n_neurons)).sum()

@@ -1,0 +1,136 @@
+//! Numbers, texts and lists as bytes, little endian; a list is its length in four bytes and its items.
+
+use bytes::Bytes;
+
+use crate::error::{ProgramError, Section};
+
+/// Appends values to a section.
+#[derive(Default)]
+pub(crate) struct Writer {
+    pub bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.bytes.push(value);
+    }
+
+    pub(crate) fn u32(&mut self, value: u32) {
+        self.bytes.extend(value.to_le_bytes());
+    }
+
+    pub(crate) fn u32s<const N: usize>(&mut self, values: [u32; N]) {
+        for value in values {
+            self.u32(value);
+        }
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) {
+        self.bytes.extend(value.to_le_bytes());
+    }
+
+    /// A number that may be absent; the greatest one says so.
+    pub(crate) fn option(&mut self, value: Option<u32>) {
+        self.u32(value.unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn count(&mut self, n: usize) {
+        self.u32(u32::try_from(n).expect("invariant: a list has fewer than 2³² items"));
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.bytes.extend(text.as_bytes());
+    }
+
+    pub(crate) fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.count(items.len());
+        for item in items {
+            write(self, item);
+        }
+    }
+}
+
+/// Reads values from a section. Every read is checked against what is left, and a list's length against the fewest bytes
+/// that so many items take, before anything is allocated.
+pub(crate) struct Reader {
+    section: Section,
+    bytes: Bytes,
+    at: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(section: Section, bytes: Bytes) -> Self {
+        Self { section, bytes, at: 0 }
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, ProgramError> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, ProgramError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, ProgramError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn option(&mut self) -> Result<Option<u32>, ProgramError> {
+        self.u32().map(|value| (value != u32::MAX).then_some(value))
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ProgramError> {
+        let bytes = self.bytes[self.at..].first_chunk().copied();
+        let bytes = bytes.ok_or_else(|| self.error(format!("{N} bytes expected, the section ends")))?;
+        self.at += N;
+        Ok(bytes)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, ProgramError> {
+        let n = self.count(1)?;
+        let bytes = self.bytes[self.at..self.at + n].to_vec();
+        let text = String::from_utf8(bytes).map_err(|_| self.error("a text is not UTF-8".to_owned()))?;
+        self.at += n;
+        Ok(text)
+    }
+
+    /// A list whose items take at least `item_bytes` each.
+    pub(crate) fn list<T>(
+        &mut self,
+        item_bytes: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, ProgramError>,
+    ) -> Result<Vec<T>, ProgramError> {
+        let n = self.count(item_bytes)?;
+        (0..n).map(|_| read(self)).collect()
+    }
+
+    /// A list of numbers of `N` bytes each.
+    pub(crate) fn numbers<const N: usize, T>(
+        &mut self,
+        convert: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, ProgramError> {
+        let n = self.count(N)?;
+        let bytes = &self.bytes[self.at..self.at + n * N];
+        self.at += n * N;
+        Ok(bytes.as_chunks().0.iter().map(|&bytes| convert(bytes)).collect())
+    }
+
+    /// Says that the section must end here.
+    pub(crate) fn end(&self) -> Result<(), ProgramError> {
+        let left = self.bytes.len() - self.at;
+        if left == 0 { Ok(()) } else { Err(self.error(format!("{left} bytes after the last value"))) }
+    }
+
+    pub(crate) fn error(&self, message: String) -> ProgramError {
+        ProgramError::Malformed { section: self.section, offset: self.at, message }
+    }
+
+    fn count(&mut self, item_bytes: usize) -> Result<usize, ProgramError> {
+        let n = self.u32()?;
+        let left = self.bytes.len() - self.at;
+        let most = left / item_bytes;
+        let n = usize::try_from(n).ok().filter(|&n| n <= most);
+        n.ok_or_else(|| self.error(format!("a list is longer than the {left} bytes that are left can hold")))
+    }
+}
