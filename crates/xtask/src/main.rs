@@ -13,7 +13,7 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
 Chores:
-  tidy  check crate layering, the crate table, links, file sizes, crate headers and muted code";
+  tidy  check crate layering, the crate table, links, file sizes, crate headers, muted code and snapshots";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -8,12 +8,14 @@
 //! | file size | a file has at most 800 lines | [`sources`] |
 //! | crate header | a `lib.rs` opens with `//!` and states an `Invariant:` | [`sources`] |
 //! | muted code | no stubs, no ignored tests | [`sources`] |
+//! | snapshots | a snapshot's test or case exists | [`snapshots`] |
 //!
-//! Each rule is a function from text to findings, so that its tests need no tree.
+//! Each rule is a function from text to findings, so that its tests need no more than a folder.
 
 mod crate_table;
 mod layering;
 mod links;
+mod snapshots;
 mod sources;
 mod workspace;
 
@@ -66,6 +68,9 @@ pub fn tidy(root: &Path) -> Result<Vec<Finding>, TidyError> {
     findings.extend(page_findings(root, &packages)?);
     for path in workspace::files(root, &["crates", "tests"], "rs")? {
         findings.extend(sources::check(&path, &read(&root.join(&path))?));
+    }
+    for path in workspace::files(root, &["crates", "tests"], "snap")? {
+        findings.extend(snapshots::check(root, &path, &read(&root.join(&path))?)?);
     }
     Ok(findings)
 }
