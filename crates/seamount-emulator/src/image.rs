@@ -1,0 +1,200 @@
+//! A program laid out to be run: verified bodies, weights as bytes, the length of every route.
+
+use std::sync::Arc;
+
+use seamount_arch::{Arch, Overflow};
+use seamount_microcode::VerifiedBody;
+use seamount_microcode::semantics::Word;
+use seamount_program::{Core, Dest, Encoding, Place, Program, SynapseBlock, Violation, rows, verify};
+
+/// A verified program and what is worked out of it once.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub program: Arc<Program>,
+    /// The bodies, by their index in the program.
+    pub bodies: Vec<VerifiedBody>,
+    /// The width of registers and slots.
+    pub word: Word,
+    /// The width of accumulators, and what a sum does that does not fit.
+    pub accumulator: Word,
+    pub overflow: Overflow,
+    pub payload_bits: u32,
+    /// The cores, by their index in the program.
+    pub cores: Vec<CoreImage>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CoreImage {
+    /// Whether the host plays this core.
+    pub on_host: bool,
+    pub slices: Vec<SliceImage>,
+    /// In the order of their axons.
+    pub blocks: Vec<BlockImage>,
+    /// Source `i` has `routes[first_routes[i]..first_routes[i + 1]]`.
+    pub first_routes: Vec<usize>,
+    pub routes: Vec<Route>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SliceImage {
+    pub group: u32,
+    /// Index into [`Image::bodies`].
+    pub body: usize,
+    pub first_neuron: u32,
+    pub n_neurons: usize,
+    /// The number of the slice's first source in [`CoreImage::first_routes`].
+    pub first_source: usize,
+    /// The longest delay into each accumulator, in steps.
+    pub delays: Vec<usize>,
+}
+
+/// The axons of a synapse block.
+#[derive(Debug)]
+pub(crate) struct BlockImage {
+    pub first_axon: u32,
+    /// Index into [`CoreImage::slices`].
+    pub slice: usize,
+    pub acc: usize,
+    pub delay_steps: usize,
+    /// Whether all axons use the first row.
+    pub is_shared: bool,
+    pub rows: Rows,
+}
+
+/// The weights of a block.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    /// `[n_rows, n_neurons]`
+    Dense { n_neurons: usize, weights: Vec<i8> },
+    /// (neuron, weight), `[n_rows, n_per_row]`
+    Sparse { n_per_row: usize, entries: Vec<(u16, i8)> },
+}
+
+/// A destination and how far it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub dest: Dest,
+    /// Links between routers on the way.
+    pub hops: u32,
+    /// Borders between chips on the way.
+    pub chip_crossings: u32,
+}
+
+impl Image {
+    /// Verifies the program and lays it out.
+    pub(crate) fn new(program: Arc<Program>) -> Result<Self, Vec<Violation>> {
+        let verified = verify(&program)?;
+        let arch = &program.arch;
+        let accumulator = Word::new(arch.accumulator_bits()).expect("invariant: an arch's words have 8 to 32 bits");
+        let cores = program.cores.iter().map(|core| core_image(&program, core)).collect();
+        Ok(Self {
+            bodies: verified.bodies,
+            word: verified.machine.word,
+            accumulator,
+            overflow: arch.overflow(),
+            payload_bits: arch.payload_bits_max(),
+            cores,
+            program,
+        })
+    }
+}
+
+impl CoreImage {
+    /// The block that an input axon belongs to.
+    pub(crate) fn block_of(&self, axon: u32) -> &BlockImage {
+        let after = self.blocks.partition_point(|block| block.first_axon <= axon);
+        &self.blocks[after - 1]
+    }
+}
+
+fn core_image(program: &Program, core: &Core) -> CoreImage {
+    let mut slices = Vec::with_capacity(core.slices.len());
+    let mut first_source = 0;
+    for (slice_idx, slice) in core.slices.iter().enumerate() {
+        let body = program.groups[index(slice.group)].body;
+        let (n_accumulators, n_ports) = {
+            let body = &program.bodies[index(body)];
+            (body.accumulators.len(), body.ports.len())
+        };
+        let mut delays = vec![0; n_accumulators];
+        for block in core.synapse_blocks.iter().filter(|block| index(block.slice) == slice_idx) {
+            let delay = &mut delays[block.acc.index()];
+            *delay = index(block.delay_steps).max(*delay);
+        }
+        slices.push(SliceImage {
+            group: slice.group,
+            body: index(body),
+            first_neuron: slice.first_neuron,
+            n_neurons: index(slice.n_neurons),
+            first_source,
+            delays,
+        });
+        first_source += n_ports * index(slice.n_neurons);
+    }
+    CoreImage {
+        on_host: core.place == Place::Host,
+        slices,
+        blocks: core.synapse_blocks.iter().map(|block| block_image(core, block)).collect(),
+        first_routes: core.routes.offsets.iter().map(|&offset| index(offset)).collect(),
+        routes: core.routes.dests.iter().map(|&dest| route(program, core.place, dest)).collect(),
+    }
+}
+
+fn block_image(core: &Core, block: &SynapseBlock) -> BlockImage {
+    let n_neurons = core.slices[index(block.slice)].n_neurons;
+    let is_shared = block.row_stride_bytes == 0;
+    let n_rows = if is_shared { 1 } else { block.n_axons };
+    let valid = "invariant: a verified program's rows are valid";
+    let bytes = (0..n_rows).map(|row| core.row(block, n_neurons, row).expect(valid));
+    let n_neurons = index(n_neurons);
+    let rows = match block.encoding {
+        Encoding::Dense2 => {
+            let weights = bytes.flat_map(|row| rows::unpack_dense2(row, n_neurons).expect(valid)).collect();
+            Rows::Dense { n_neurons, weights }
+        }
+        Encoding::Dense8 => {
+            let weights = bytes.flat_map(|row| rows::unpack_dense8(row, n_neurons).expect(valid)).collect();
+            Rows::Dense { n_neurons, weights }
+        }
+        Encoding::Sparse { n_per_row } => {
+            let entries = bytes.flat_map(|row| rows::unpack_sparse(row, n_neurons).expect(valid)).collect();
+            Rows::Sparse { n_per_row: index(n_per_row), entries }
+        }
+    };
+    BlockImage {
+        first_axon: block.first_axon,
+        slice: index(block.slice),
+        acc: block.acc.index(),
+        delay_steps: index(block.delay_steps),
+        is_shared,
+        rows,
+    }
+}
+
+fn route(program: &Program, from: Place, dest: Dest) -> Route {
+    let to = program.cores.get(index(dest.core_idx)).map_or(Place::Host, |core| core.place);
+    let (hops, chip_crossings) = distance(&program.arch, from, to);
+    Route { dest, hops, chip_crossings }
+}
+
+/// Links and chip borders of the way along the row, then along the column; none to or from the host, whose place in the
+/// mesh no description gives.
+fn distance(arch: &Arch, from: Place, to: Place) -> (u32, u32) {
+    match (from, to) {
+        (Place::Chip { chip: from_chip, core: from }, Place::Chip { chip: to_chip, core: to }) => {
+            let hops = manhattan(arch.core_position(from_chip, from), arch.core_position(to_chip, to));
+            let chip_crossings = manhattan(arch.chip_position(from_chip), arch.chip_position(to_chip));
+            (hops, chip_crossings)
+        }
+        (Place::Host, _) | (_, Place::Host) => (0, 0),
+    }
+}
+
+fn manhattan(from: (u32, u32), to: (u32, u32)) -> u32 {
+    from.0.abs_diff(to.0) + from.1.abs_diff(to.1)
+}
+
+/// A `u32` as an index.
+pub(crate) fn index(number: u32) -> usize {
+    usize::try_from(number).expect("invariant: addresses have at least 32 bits")
+}
