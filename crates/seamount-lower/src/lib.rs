@@ -1,1 +1,26 @@
-//! Lowers the fixed-point level to neuron groups and projections, and balances their delays.
+//! From the fixed-point graph to neuron groups and projections.
+//!
+//! - [`lower_to_network`]: which operations share a neuron, what crosses between neurons, what each neuron does.
+//! - [`balance_delays`]: lets the shorter of two paths wait for the longer, so that a token may enter every step.
+//! - [`place_head`]: gives the head's groups to the host, where the user wants it.
+//!
+//! Entry point: [`passes`], the registry of this crate's passes.
+//!
+//! **Invariant:** knows the levels, but neither microcode nor hardware.
+
+pub mod balance_delays;
+mod body;
+mod grouping;
+pub mod lower_to_network;
+pub mod place_head;
+
+use seamount_ir::pass::Registered;
+
+/// The passes of this crate, in the order in which they are run.
+pub fn passes() -> Vec<Registered> {
+    vec![
+        Registered { info: &lower_to_network::INFO, make: lower_to_network::LowerToNetwork::from_options },
+        Registered { info: &place_head::INFO, make: place_head::PlaceHead::from_options },
+        Registered { info: &balance_delays::INFO, make: balance_delays::BalanceDelays::from_options },
+    ]
+}

@@ -227,8 +227,9 @@ impl Evaluation<'_> {
                 rows.map(|row| self.accumulate(integer_dot(row, x(0)))).collect()
             }
             Kind::ReduceSum { bias } => {
-                let sum = x(0).iter().map(|&x| i64::from(x)).sum::<i64>() + i64::from(*bias);
-                vec![self.accumulate(sum)]
+                let (first, rest) = x(0).split_first().expect("invariant: vectors have channels");
+                let first = self.clip(word, i64::from(*first) + i64::from(*bias));
+                vec![self.accumulate(first + rest.iter().map(|&x| i64::from(x)).sum::<i64>())]
             }
             Kind::Sigmoid => x(0).iter().map(|&x| self.ideal(x, |real| 1.0 / (1.0 + (-real).exp()))).collect(),
             Kind::Silu => x(0).iter().map(|&x| self.ideal(x, |real| real / (1.0 + (-real).exp()))).collect(),
@@ -241,7 +242,8 @@ impl Evaluation<'_> {
                 let h = &mut state.0[*index];
                 h.resize(step.ty.width, 0);
                 for ((h, &f), &u) in h.iter_mut().zip(x(0)).zip(x(1)) {
-                    let difference = self.clip(word, i64::from(*h) - i64::from(u));
+                    let negated = self.clip(word, -i64::from(u));
+                    let difference = self.clip(word, i64::from(*h) + negated);
                     let kept = self.clip(word, shift_rounding(i64::from(f) * difference, *shift));
                     *h = self.result(i64::from(u) + kept);
                 }

@@ -43,9 +43,9 @@ pub enum Op {
         /// `[out, in]`, ternary or 8-bit.
         weight: String,
     },
-    /// `acc(Σ x + bias)`: `[width]` → `[1]`.
+    /// `acc(word(x[0] + bias) + x[1] + x[2] + …)`: `[width]` → `[1]`.
     ReduceSum {
-        /// Added once; keeps a sum of squares from being zero.
+        /// Added to the first channel; keeps a sum of squares from being zero.
         bias: i32,
     },
     /// The nearest integer to the sigmoid: `floor(sigmoid(x) / scale + 1/2)` in double precision.
@@ -62,8 +62,9 @@ pub enum Op {
         /// Name of the function.
         kernel: String,
     },
-    /// Operands forget gate `f` (of unit `2^-shift`) and input `u`: `h ← sat(word(u + word((f · word(h - u)) >>r shift)))`, one state a
-    /// channel, from zero. It is `f·h + (1-f)·u` with one product.
+    /// Operands forget gate `f` (of unit `2^-shift`) and input `u`:
+    /// `h ← sat(word(u + word((f · word(h + word(-u))) >>r shift)))`, one state a channel, from zero. It is
+    /// `f·h + (1-f)·u` with one product.
     GatedRecurrence {
         /// Fraction bits of the gate.
         shift: u32,

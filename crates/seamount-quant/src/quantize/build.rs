@@ -1,0 +1,382 @@
+//! Walks the model in order and builds the fixed-point graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use seamount_ir::fixed::{Factor, Fixed, FixedType, Node, Op as FixedOp};
+use seamount_ir::kernel::Word;
+use seamount_ir::model::{Model, Op};
+use seamount_ir::pass::PassError;
+use seamount_ir::tensor::{Elem, Tensor};
+use seamount_ir::{Dag, ValueId, Verified};
+
+use super::Quantize;
+use super::scales::{Exponent, Factors, RootPlan, RootRange};
+
+/// Finest and coarsest unit of the operand of a sigmoid or silu.
+const FUNCTION_INPUT: (Exponent, Exponent) = (Exponent(-16), Exponent(-10));
+
+pub(super) struct Builder<'m> {
+    model: &'m Verified<Model>,
+    options: &'m Quantize,
+    fixed: Fixed,
+    /// Model values to fixed-point values.
+    values: BTreeMap<ValueId, ValueId>,
+    /// Sums of squares to the plan of their root.
+    roots: BTreeMap<ValueId, RootPlan>,
+    /// Model values that share the residual stream's unit.
+    residual: BTreeSet<ValueId>,
+    residual_unit: Exponent,
+}
+
+impl<'m> Builder<'m> {
+    pub(super) fn new(model: &'m Verified<Model>, options: &'m Quantize) -> Self {
+        let fixed = Fixed {
+            name: model.name.clone(),
+            vocab_size: model.vocab_size,
+            word: options.word,
+            accumulator: options.accumulator,
+            overflow: options.overflow,
+            constants: IndexMap::new(),
+            kernels: IndexMap::new(),
+            graph: Dag::default(),
+            outputs: IndexMap::new(),
+        };
+        Self {
+            model,
+            options,
+            fixed,
+            values: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            residual: BTreeSet::new(),
+            residual_unit: Exponent(0),
+        }
+    }
+
+    pub(super) fn build(mut self) -> Result<Fixed, PassError> {
+        self.find_residual_stream()?;
+        for value in self.model.graph.in_order() {
+            if let Some(result) = self.lower(value)? {
+                self.values.insert(value, result);
+            }
+        }
+        for (name, value) in &self.model.outputs {
+            let Some(&value) = self.values.get(value) else {
+                return Err(PassError::cannot(value, format!("output {name:?} is the operand of a linear layer only")));
+            };
+            self.fixed.outputs.insert(name.clone(), value);
+        }
+        Ok(self.fixed)
+    }
+
+    /// What is added, and the sums, have one unit: that of the largest of them.
+    fn find_residual_stream(&mut self) -> Result<(), PassError> {
+        let graph = &self.model.graph;
+        for value in graph.in_order() {
+            match graph.node(value).op {
+                Op::Add => self.residual.extend(graph.operands(value).iter().copied().chain([value])),
+                Op::Embed { .. } => _ = self.residual.insert(value),
+                _ => {}
+            }
+        }
+        let mut largest = 0f64;
+        for &value in &self.residual {
+            largest = largest.max(self.abs_max(value)?);
+        }
+        self.residual_unit = Exponent::holding(largest * self.options.headroom, self.options.word);
+        tracing::debug!(abs_max = largest, exponent = self.residual_unit.0, "unit of the residual stream");
+        Ok(())
+    }
+
+    fn lower(&mut self, value: ValueId) -> Result<Option<ValueId>, PassError> {
+        let model = self.model;
+        let node = model.graph.node(value);
+        let operands = model.graph.operands(value).to_vec();
+        let word = self.options.word;
+        Ok(Some(match &node.op {
+            Op::Embed { table } => self.embed(value, table)?,
+            Op::Affine { scale, bias } => {
+                // What only linear layers and norms read becomes their payload, in a unit of theirs.
+                let users = model.graph.users(value);
+                let is_output = model.outputs.values().any(|&output| output == value);
+                let absorbed =
+                    |user: &ValueId| matches!(model.graph.node(*user).op, Op::Linear { .. } | Op::MeanSquare);
+                if bias.is_none() && !is_output && users.iter().all(absorbed) {
+                    return Ok(None);
+                }
+                let unit = self.unit_of(value)?;
+                let scale = self.vector(scale)?;
+                let bias = bias.as_deref().map(|name| self.vector(name)).transpose()?;
+                let x = self.value(operands[0])?;
+                let name = format!("affine.{}", self.fixed.graph.len());
+                self.affine(value, x, &scale, bias.as_deref(), word.bits, unit.unit(), &name)?
+            }
+            Op::Linear { weight, .. } => self.linear(value, operands[0], weight)?,
+            Op::Sigmoid => {
+                let x = self.function_input(operands[0])?;
+                self.add(value, FixedOp::Sigmoid, &[x], word.bits, gate_unit(word).unit())
+            }
+            Op::Silu => {
+                let x = self.function_input(operands[0])?;
+                let unit = self.scale(x);
+                self.add(value, FixedOp::Silu, &[x], word.bits, unit)
+            }
+            Op::Multiply => {
+                let unit = self.unit_of(value)?;
+                let (a, b) = (self.value(operands[0])?, self.value(operands[1])?);
+                self.multiply(value, a, b, unit)?
+            }
+            Op::Add => {
+                let unit = self.residual_unit.unit();
+                let a = self.in_unit(operands[0], unit)?;
+                let b = self.in_unit(operands[1], unit)?;
+                self.add(value, FixedOp::Add, &[a, b], word.bits, unit)
+            }
+            Op::MeanSquare => self.sum_of_squares(value, operands[0])?,
+            Op::InvSqrt { .. } => {
+                let Some(&plan) = self.roots.get(&operands[0]) else {
+                    return Err(PassError::cannot(value, "an inverse root is supported of a mean square only"));
+                };
+                let sum = self.value(operands[0])?;
+                self.add(value, FixedOp::InvSqrt { fraction: plan.fraction }, &[sum], word.bits, plan.root().unit())
+            }
+            Op::GatedRecurrence => {
+                let gate = self.in_unit(operands[0], gate_unit(word).unit())?;
+                let input = self.value(operands[1])?;
+                let unit = self.scale(input);
+                self.add(value, FixedOp::GatedRecurrence { shift: word.bits - 1 }, &[gate, input], word.bits, unit)
+            }
+            Op::RmsNorm { .. } => return Err(needs(value, "rms_norm", "expand-norm")),
+            Op::RoundPerToken { .. } => return Err(needs(value, "round_per_token", "drop-token-rounding")),
+            Op::Slice { .. } => return Err(needs(value, "slice", "split-projections")),
+            Op::LowerBound { .. } => return Err(needs(value, "lower_bound", "fold-lower-bound")),
+        }))
+    }
+
+    fn embed(&mut self, value: ValueId, table: &str) -> Result<ValueId, PassError> {
+        let real = self.model.constants[table].to_f32().map_err(PassError::constant(table))?;
+        let largest = real.iter().fold(0f32, |top, x| top.max(x.abs()));
+        let unit = f64::from(largest.max(f32::MIN_POSITIVE)) / f64::from(i16::MAX);
+        #[expect(clippy::cast_possible_truncation, reason = "the unit was chosen so that all entries fit")]
+        let entries: Vec<i16> = real.iter().map(|&x| (f64::from(x) / unit).round() as i16).collect();
+        let tensor = Tensor::i16(self.model.constants[table].shape().to_vec(), &entries).with_scale(Some(unit));
+        self.fixed.constants.insert(table.to_owned(), tensor);
+        let row = self.add(value, FixedOp::Embed { table: table.to_owned() }, &[], 16, unit);
+        self.scalar_affine(value, row, self.options.word.bits, self.residual_unit.unit())
+    }
+
+    /// The payload takes the unit that makes the sum's a power of two.
+    fn linear(&mut self, value: ValueId, operand: ValueId, weight: &str) -> Result<ValueId, PassError> {
+        let tensor = &self.model.constants[weight];
+        if tensor.elem() != Elem::Ternary {
+            return Err(PassError::cannot(value, format!("@{weight} is {tensor}; run `ternarize` first")));
+        }
+        let weight_unit = tensor.scale().unwrap_or(1.0);
+        let Quantize { payload_bits, headroom, accumulator, word, .. } = *self.options;
+        let payload = Word { bits: payload_bits };
+        let by_payload = Exponent::holding(self.abs_max(operand)? * headroom * weight_unit, payload);
+        let by_sum = Exponent::holding(self.abs_max(value)? * headroom, accumulator);
+        let sum_unit = by_payload.max(by_sum).unit();
+        let name = format!("{}.payload", weight.strip_suffix(".weight").unwrap_or(weight));
+        let x = self.scaled_operand(value, operand, payload_bits, sum_unit / weight_unit, &name)?;
+        self.fixed.constants.insert(weight.to_owned(), tensor.clone());
+        let sum_bits = accumulator.bits.min(word.bits);
+        Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, sum_unit))
+    }
+
+    fn sum_of_squares(&mut self, value: ValueId, operand: ValueId) -> Result<ValueId, PassError> {
+        let model = self.model;
+        let root = model.graph.users(value).into_iter().find_map(|user| match model.graph.node(user).op {
+            Op::InvSqrt { eps } => Some(eps),
+            _ => None,
+        });
+        let Some(eps) = root else {
+            return Err(PassError::cannot(value, "a mean square is supported as operand of an inverse root only"));
+        };
+        let observed = self.observed(value)?;
+        let width = model.width(operand);
+        let range =
+            RootRange { width, abs_max: self.abs_max(operand)?, mean_square: (observed.min, observed.max), eps };
+        let Quantize { headroom, accumulator, word, .. } = *self.options;
+        let plan = RootPlan::new(range, headroom, word, accumulator);
+        tracing::debug!(%value, ?plan, "inverse root");
+        self.roots.insert(value, plan);
+        let name = format!("square.{}", self.roots.len() - 1);
+        let v = self.scaled_operand(value, operand, word.bits, plan.v_unit, &name)?;
+        let sum_unit = plan.sum_unit(width);
+        let squares = FixedOp::Multiply { shift: plan.square_shift };
+        let squares = self.add_wide(value, squares, &[v, v], word.bits, sum_unit, width);
+        let sum_bits = accumulator.bits.min(word.bits);
+        Ok(self.add(value, FixedOp::ReduceSum { bias: plan.bias }, &[squares], sum_bits, sum_unit))
+    }
+
+    /// The operand of a linear layer or a norm in a unit of its own: what scales its channels is merged in.
+    fn scaled_operand(
+        &mut self,
+        at: ValueId,
+        operand: ValueId,
+        bits: u32,
+        unit: f64,
+        name: &str,
+    ) -> Result<ValueId, PassError> {
+        let model = self.model;
+        if let Op::Affine { scale, bias: None } = &model.graph.node(operand).op {
+            let scale = self.vector(scale)?;
+            let x = self.value(model.graph.operands(operand)[0])?;
+            return self.affine(at, x, &scale, None, bits, unit, name);
+        }
+        let x = self.value(operand)?;
+        self.scalar_affine(at, x, bits, unit)
+    }
+
+    fn multiply(&mut self, at: ValueId, a: ValueId, b: ValueId, unit: Exponent) -> Result<ValueId, PassError> {
+        let bits = self.options.word.bits;
+        let natural = self.scale(a) * self.scale(b);
+        #[expect(clippy::cast_possible_truncation, reason = "exponents of doubles are small")]
+        let shift = (unit.unit() / natural).log2().round() as i32;
+        if let Ok(shift) = u32::try_from(shift) {
+            let limit = 2 * bits - 1;
+            if shift > limit {
+                return Err(PassError::cannot(at, format!("a product would be shifted by {shift}, at most {limit}")));
+            }
+            let exact = natural * 2f64.powi(shift.cast_signed());
+            return Ok(self.add(at, FixedOp::Multiply { shift }, &[a, b], bits, exact));
+        }
+        let product = self.add(at, FixedOp::Multiply { shift: 0 }, &[a, b], bits, natural);
+        self.scalar_affine(at, product, bits, unit.unit())
+    }
+
+    fn scalar_affine(&mut self, at: ValueId, x: ValueId, bits: u32, unit: f64) -> Result<ValueId, PassError> {
+        let word = self.options.word;
+        let scaled = Factors::nearest(&[self.scale(x) / unit], word);
+        let Factors { factors, shift } = scaled.ok_or_else(|| too_wide(at))?;
+        let width = self.fixed.graph.node(x).ty.width;
+        let op = FixedOp::Affine { factor: Factor::Scalar(factors[0]), shift, bias: None };
+        Ok(self.add_wide(at, op, &[x], bits, unit, width))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an affine has two vectors, a type and a name")]
+    fn affine(
+        &mut self,
+        at: ValueId,
+        x: ValueId,
+        scale: &[f64],
+        bias: Option<&[f64]>,
+        bits: u32,
+        unit: f64,
+        name: &str,
+    ) -> Result<ValueId, PassError> {
+        let word = self.options.word;
+        let ratio = self.scale(x) / unit;
+        let real: Vec<f64> = scale.iter().map(|factor| factor * ratio).collect();
+        let Factors { factors, shift } = Factors::nearest(&real, word).ok_or_else(|| too_wide(at))?;
+        let bias = bias.map(|bias| {
+            #[expect(clippy::cast_possible_truncation, reason = "saturated to a word")]
+            let words: Vec<i32> = bias.iter().map(|b| word.saturate((b / unit).round() as i64) as i32).collect();
+            self.factor(&format!("{name}.bias"), &words)
+        });
+        let op = FixedOp::Affine { factor: self.factor(name, &factors), shift, bias };
+        Ok(self.add_wide(at, op, &[x], bits, unit, scale.len()))
+    }
+
+    /// A factor as one word where all channels agree, else as a constant.
+    fn factor(&mut self, name: &str, words: &[i32]) -> Factor {
+        if words.iter().all(|word| word == &words[0]) {
+            return Factor::Scalar(words[0]);
+        }
+        let mut unique = name.to_owned();
+        let mut n = 2;
+        while self.fixed.constants.contains_key(&unique) {
+            unique = format!("{name}.{n}");
+            n += 1;
+        }
+        self.fixed.constants.insert(unique.clone(), Tensor::i32(vec![words.len()], words));
+        Factor::PerChannel(unique)
+    }
+
+    fn function_input(&mut self, operand: ValueId) -> Result<ValueId, PassError> {
+        let unit = self.scale(self.value(operand)?);
+        let (finest, coarsest) = FUNCTION_INPUT;
+        self.in_unit(operand, unit.clamp(finest.unit(), coarsest.unit()))
+    }
+
+    /// A value, rescaled where its unit is another.
+    fn in_unit(&mut self, operand: ValueId, unit: f64) -> Result<ValueId, PassError> {
+        let x = self.value(operand)?;
+        if (self.scale(x) / unit - 1.0).abs() < 1e-12 {
+            return Ok(x);
+        }
+        self.scalar_affine(operand, x, self.options.word.bits, unit)
+    }
+
+    /// The unit that a value's users want, or the one that its range asks for.
+    fn unit_of(&self, value: ValueId) -> Result<Exponent, PassError> {
+        let graph = &self.model.graph;
+        let word = self.options.word;
+        if self.residual.contains(&value) {
+            return Ok(self.residual_unit);
+        }
+        let by_range = Exponent::holding(self.abs_max(value)? * self.options.headroom, word);
+        for user in graph.users(value) {
+            match graph.node(user).op {
+                Op::GatedRecurrence if graph.operands(user)[0] == value => return Ok(gate_unit(word)),
+                Op::Sigmoid | Op::Silu => return Ok(by_range.clamp(FUNCTION_INPUT.0, FUNCTION_INPUT.1)),
+                _ => {}
+            }
+        }
+        Ok(by_range)
+    }
+
+    fn value(&self, value: ValueId) -> Result<ValueId, PassError> {
+        self.values.get(&value).copied().ok_or_else(|| PassError::cannot(value, "is used where it has no integer form"))
+    }
+
+    fn scale(&self, value: ValueId) -> f64 {
+        self.fixed.graph.node(value).ty.scale
+    }
+
+    fn vector(&self, name: &str) -> Result<Vec<f64>, PassError> {
+        let values = self.model.constants[name].to_f32().map_err(PassError::constant(name))?;
+        Ok(values.into_iter().map(f64::from).collect())
+    }
+
+    fn observed(&self, value: ValueId) -> Result<seamount_ir::model::Observed, PassError> {
+        let observed = self.model.graph.node(value).observed;
+        observed.ok_or_else(|| PassError::cannot(value, "has no observed range; run `calibrate` first"))
+    }
+
+    fn abs_max(&self, value: ValueId) -> Result<f64, PassError> {
+        Ok(self.observed(value)?.abs_max())
+    }
+
+    fn add(&mut self, at: ValueId, op: FixedOp, operands: &[ValueId], bits: u32, scale: f64) -> ValueId {
+        let width = self.model.width(at);
+        self.add_wide(at, op, operands, bits, scale, width)
+    }
+
+    fn add_wide(
+        &mut self,
+        at: ValueId,
+        op: FixedOp,
+        operands: &[ValueId],
+        bits: u32,
+        scale: f64,
+        width: usize,
+    ) -> ValueId {
+        let layer = self.model.graph.node(at).layer;
+        self.fixed.graph.add(Node { op, ty: FixedType { bits, width, scale }, layer }, operands)
+    }
+}
+
+/// Gates lie between 0 and 1: all bits but the sign are fraction.
+fn gate_unit(word: Word) -> Exponent {
+    Exponent(1 - word.bits.cast_signed())
+}
+
+fn needs(at: ValueId, op: &str, pass: &str) -> PassError {
+    PassError::cannot(at, format!("`{op}` has no integer form; run `{pass}` first"))
+}
+
+fn too_wide(at: ValueId) -> PassError {
+    PassError::cannot(at, "its factor is wider than a word: the ranges of operand and result are too far apart")
+}
