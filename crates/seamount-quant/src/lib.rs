@@ -1,3 +1,20 @@
 //! Passes on the model and fixed-point levels: folding, calibration, quantization, approximation.
+//!
+//! Entry point: [`registry::passes`], every pass by name. `docs/passes.md` says when each is legal and what it costs
+//! in accuracy; [`functions`] are the integer functions that [`approximate`] puts in place of the ideal ones.
+//!
+//! **Invariant:** a pass is a function of its module and options: no files, no clock, no global state; the same input
+//! gives the same output at any thread count.
+//! **Invariant:** knows the levels of `seamount-ir` only: no checkpoint format, no hardware.
 
-pub mod quantize;
+pub mod calibrate;
+pub mod drop_token_rounding;
+pub mod expand_norm;
+pub mod fold_double_norm;
+pub mod fold_gate_norm;
+pub mod fold_lower_bound;
+pub mod late_norm;
+pub mod registry;
+mod rewrite;
+pub mod split_projections;
+pub mod ternarize;

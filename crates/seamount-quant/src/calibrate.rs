@@ -1,0 +1,140 @@
+//! `calibrate`: what every value takes on example tokens, the ground of static scales.
+
+use rayon::prelude::*;
+use seamount_ir::Module;
+use seamount_ir::model::{Interpreter, Model, Observed};
+use seamount_ir::pass::{Pass, PassError, PassInfo};
+use seamount_ir::syntax::{Attributes, ParseError, Value};
+
+/// What is known of `calibrate`.
+pub static INFO: PassInfo = PassInfo {
+    name: "calibrate",
+    description: "Runs the float model on example tokens and notes the range and the root mean square of every value.",
+    from: seamount_ir::Level::Model,
+    to: seamount_ir::Level::Model,
+    options: &[("tokens", "required", "example tokens: one sequence [1, 2], or several [[1, 2], [3]]")],
+};
+
+/// Runs the float interpreter over sequences, each from a zero state, and gives every node its
+/// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels.
+///
+/// Sequences run in parallel. The result is the same at any thread count: sums of squares are in double precision,
+/// within a sequence in the order of its tokens, over sequences in theirs.
+#[derive(Debug, Clone, Default)]
+pub struct Calibrate {
+    /// Sequences of token ids.
+    pub sequences: Vec<Vec<u32>>,
+}
+
+impl Calibrate {
+    /// Makes the pass from its options.
+    ///
+    /// # Errors
+    /// Unknown options, and tokens that are no lists of token ids.
+    pub fn from_options(mut options: Attributes) -> Result<Box<dyn Pass>, ParseError> {
+        let tokens = options.take("tokens");
+        let sequences = match options.require("tokens", tokens)? {
+            Value::List(items) if items.iter().all(|item| matches!(item, Value::List(_))) => {
+                items.iter().map(|item| sequence(item, &options)).collect::<Result<_, _>>()?
+            }
+            one => vec![sequence(&one, &options)?],
+        };
+        options.finish()?;
+        Ok(Box::new(Self { sequences }))
+    }
+}
+
+impl Pass for Calibrate {
+    fn info(&self) -> &'static PassInfo {
+        &INFO
+    }
+
+    fn run(&self, module: Module) -> Result<Module, PassError> {
+        let Module::Model(model) = module else { return Err(PassError::level(&INFO, &module)) };
+        let n_tokens: usize = self.sequences.iter().map(Vec::len).sum();
+        if n_tokens == 0 {
+            return Err(PassError::cannot("calibrate", "there are no tokens to run; give some, `tokens = [1, 2]`"));
+        }
+        let model = model.verify()?;
+        let interpreter =
+            Interpreter::new(&model).map_err(|error| PassError::cannot("calibrate", error.to_string()))?;
+        let seen: Vec<Vec<Seen>> =
+            self.sequences.par_iter().map(|sequence| run(&interpreter, sequence)).collect::<Result<_, _>>()?;
+        let mut total = vec![Seen::default(); model.graph.len()];
+        for sequence in &seen {
+            total.iter_mut().zip(sequence).for_each(|(total, seen)| total.merge(seen));
+        }
+        let mut model: Model = model.into_inner();
+        for (value, seen) in model.graph.in_order().into_iter().zip(total) {
+            model.graph.node_mut(value).observed = Some(seen.observed());
+        }
+        tracing::debug!(pass = INFO.name, n_sequences = self.sequences.len(), n_tokens, "calibrated");
+        Ok(Module::Model(model))
+    }
+}
+
+fn sequence(value: &Value, options: &Attributes) -> Result<Vec<u32>, ParseError> {
+    let wrong = |found: &Value| options.error(format!("`tokens` wants lists of token ids, found {found}"));
+    let Value::List(items) = value else { return Err(wrong(value)) };
+    items
+        .iter()
+        .map(|item| match item {
+            Value::Int(token) => u32::try_from(*token).map_err(|_| wrong(item)),
+            other => Err(wrong(other)),
+        })
+        .collect()
+}
+
+/// What one value took so far.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    min: f32,
+    max: f32,
+    sum_of_squares: f64,
+    n: u64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { min: f32::INFINITY, max: f32::NEG_INFINITY, sum_of_squares: 0.0, n: 0 }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, vector: &[f32]) {
+        for &x in vector {
+            self.min = self.min.min(x);
+            self.max = self.max.max(x);
+            self.sum_of_squares += f64::from(x) * f64::from(x);
+        }
+        self.n += vector.len() as u64;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum_of_squares += other.sum_of_squares;
+        self.n += other.n;
+    }
+
+    fn observed(&self) -> Observed {
+        #[expect(clippy::cast_precision_loss, reason = "a mean over fewer than 2^53 values")]
+        let mean_square = self.sum_of_squares / self.n as f64;
+        Observed { min: f64::from(self.min), max: f64::from(self.max), rms: mean_square.sqrt() }
+    }
+}
+
+/// One sequence from a zero state: what each value took, in the order of the text.
+fn run(interpreter: &Interpreter, sequence: &[u32]) -> Result<Vec<Seen>, PassError> {
+    let mut state = interpreter.initial_state();
+    let mut seen: Vec<Seen> = Vec::new();
+    for &token in sequence {
+        let values =
+            interpreter.step(token, &mut state).map_err(|error| PassError::cannot("calibrate", error.to_string()))?;
+        seen.resize(values.iter().count(), Seen::default());
+        for (seen, (_, vector)) in seen.iter_mut().zip(values.iter()) {
+            seen.add(vector);
+        }
+    }
+    Ok(seen)
+}
