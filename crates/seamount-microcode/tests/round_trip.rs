@@ -69,6 +69,8 @@ fn body() -> impl Strategy<Value = Body> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_instruction_decodes_from_its_bytes(instr in instr()) {
         prop_assert_eq!(decode(encode(&instr)), Ok(instr));
