@@ -1,0 +1,298 @@
+//! How the synapses, axons and words of a slice are laid out, in bytes.
+//!
+//! A slice has one block of rows for each projection into its group, in the order of the network's projections, and an
+//! input axon for each row:
+//!
+//! | weights | axons | rows |
+//! |---|---|---|
+//! | matrix, ternary | one a source | two bits a neuron of the slice, or a byte where eight bits are chosen |
+//! | matrix, 8-bit | one a source | a byte a neuron |
+//! | identity | one a neuron of the slice | one sparse entry of four bytes |
+//! | ones | one a source | one row that all axons share, as of a matrix |
+//!
+//! Each row starts at a multiple of the system's row alignment.
+
+use std::ops::Range;
+
+use seamount_arch::Arch;
+use seamount_ir::network::{GroupId, Network, Projection, Source, Target, Weights};
+use seamount_ir::tensor::Elem;
+use serde::{Deserialize, Serialize};
+
+use crate::error::PartitionError;
+use crate::usage::{Capacity, Usage};
+
+/// Bytes of an entry of a sparse row: a neuron in two bytes, its weight, a zero.
+pub const SPARSE_ENTRY_BYTES: u64 = 4;
+
+/// How ternary matrices are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightEncoding {
+    /// Two bits a weight; matrices of 8-bit weights keep eight.
+    #[default]
+    #[serde(rename = "ternary")]
+    Ternary2,
+    /// Eight bits a weight.
+    Int8,
+}
+
+/// What a group's microcode asks of a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Footprint {
+    /// Which microcode: a core holds it once for all groups of the same number.
+    pub body: u32,
+    /// Words of memory of each neuron.
+    pub n_slots: u32,
+    /// Sums of each neuron.
+    pub n_accumulators: u32,
+    /// Instructions.
+    pub n_instructions: u32,
+}
+
+/// How a row of weights is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowEncoding {
+    /// Two bits a neuron of the slice.
+    Dense2,
+    /// A byte a neuron of the slice.
+    Dense8,
+    /// One entry: a neuron and its weight.
+    Sparse1,
+}
+
+/// The rows of one projection into one slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLayout {
+    /// Index into the network's projections.
+    pub projection: usize,
+    /// The accumulator of the slice's group.
+    pub accumulator: usize,
+    /// The source neuron or channel of the first axon; the others follow.
+    pub first_source: usize,
+    /// Axons.
+    pub n_axons: usize,
+    /// How a row is written.
+    pub encoding: RowEncoding,
+    /// From one axon's row to the next; 0 if all share one row.
+    pub stride_bytes: u64,
+    /// All rows, alignment included.
+    pub image_bytes: u64,
+}
+
+/// The layout of a network on a kind of core.
+#[derive(Debug)]
+pub struct Layout<'n> {
+    network: &'n Network,
+    footprints: &'n [Footprint],
+    weights: WeightEncoding,
+    capacity: Capacity,
+    align_bytes: u64,
+    input_axon_bytes: u64,
+    output_axon_bytes: u64,
+    instruction_bytes: u64,
+    state_word_bytes: u64,
+    /// By group, the projections into it and the accumulators that they feed.
+    incoming: Vec<Vec<(usize, usize)>>,
+    /// By group, the projections out of it.
+    outgoing: Vec<Vec<usize>>,
+    /// By projection, how its rows are written.
+    encodings: Vec<RowEncoding>,
+}
+
+impl<'n> Layout<'n> {
+    /// The layout of a network on the cores of a system.
+    ///
+    /// # Errors
+    /// [`PartitionError`] if the footprints are not the network's, or a matrix has weights that the system does not pack.
+    pub fn new(
+        network: &'n Network,
+        footprints: &'n [Footprint],
+        arch: &Arch,
+        weights: WeightEncoding,
+    ) -> Result<Self, PartitionError> {
+        if footprints.len() != network.groups.len() {
+            let (groups, footprints) = (network.groups.len(), footprints.len());
+            return Err(PartitionError::Footprints { groups, footprints });
+        }
+        let mut incoming = vec![Vec::new(); network.groups.len()];
+        let mut outgoing = vec![Vec::new(); network.groups.len()];
+        let mut encodings = Vec::with_capacity(network.projections.len());
+        for (index, projection) in network.projections.iter().enumerate() {
+            if let Target::Accumulator(group, accumulator) = projection.target {
+                incoming[group.index()].push((index, accumulator));
+            }
+            if let Source::Port(group, _) = projection.source {
+                outgoing[group.index()].push(index);
+            }
+            encodings.push(row_encoding(network, projection, arch, weights)?);
+        }
+        Ok(Self {
+            network,
+            footprints,
+            weights,
+            capacity: Capacity::of(arch),
+            align_bytes: arch.synapse_row_align_bytes().max(1),
+            input_axon_bytes: arch.input_axon_bytes(),
+            output_axon_bytes: arch.output_axon_bytes(),
+            instruction_bytes: arch.instruction_bytes(),
+            state_word_bytes: arch.state_word_bytes(),
+            incoming,
+            outgoing,
+            encodings,
+        })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &'n Network {
+        self.network
+    }
+
+    /// What a neurocore has.
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
+    }
+
+    /// How ternary matrices are written.
+    pub fn weights(&self) -> WeightEncoding {
+        self.weights
+    }
+
+    /// The number of a group's microcode.
+    pub fn body(&self, group: GroupId) -> u32 {
+        self.footprints[group.index()].body
+    }
+
+    /// The projections out of a group, as indices into the network's.
+    pub fn outgoing(&self, group: GroupId) -> &[usize] {
+        &self.outgoing[group.index()]
+    }
+
+    /// The blocks of a slice, in the order of their axons and rows; a projection without sources has none.
+    pub fn blocks(&self, group: GroupId, neurons: &Range<usize>) -> impl Iterator<Item = BlockLayout> + '_ {
+        let (first, n_neurons) = (neurons.start, neurons.len());
+        let blocks = self.incoming[group.index()].iter().map(move |&(index, accumulator)| {
+            let projection = &self.network.projections[index];
+            let encoding = self.encodings[index];
+            let (first_source, n_axons) = match projection.weights {
+                Weights::Matrix(_) | Weights::Ones => (0, self.network.n_sources(projection.source)),
+                Weights::Identity => (first, n_neurons),
+            };
+            let row_bytes = encoding.row_bytes(count(n_neurons)).next_multiple_of(self.align_bytes);
+            let shared = projection.weights == Weights::Ones;
+            BlockLayout {
+                projection: index,
+                accumulator,
+                first_source,
+                n_axons,
+                encoding,
+                stride_bytes: if shared { 0 } else { row_bytes },
+                image_bytes: if shared { row_bytes } else { row_bytes * count(n_axons) },
+            }
+        });
+        blocks.filter(|block| block.n_axons > 0)
+    }
+
+    /// What a slice takes of a core, its microcode apart. `n_slices` has the number of slices of each group that this
+    /// one projects to.
+    pub fn slice_usage(&self, group: GroupId, neurons: &Range<usize>, n_slices: &[usize]) -> Usage {
+        let footprint = self.footprints[group.index()];
+        let n_neurons = count(neurons.len());
+        let n_output_axons = n_neurons * self.output_axons_per_neuron(group, n_slices);
+        let n_words = n_neurons * u64::from(footprint.n_slots + footprint.n_accumulators);
+        let mut usage = Usage {
+            state_bytes: n_words * self.state_word_bytes,
+            output_axon_bytes: n_output_axons * self.output_axon_bytes,
+            n_output_axons,
+            n_neurons,
+            ..Usage::default()
+        };
+        for block in self.blocks(group, neurons) {
+            usage.synapse_bytes += block.image_bytes;
+            usage.n_input_axons += count(block.n_axons);
+        }
+        usage.input_axon_bytes = usage.n_input_axons * self.input_axon_bytes;
+        usage
+    }
+
+    /// What a group's microcode takes of a core that does not hold it yet.
+    pub fn microcode_usage(&self, group: GroupId) -> Usage {
+        let n_instructions = u64::from(self.footprints[group.index()].n_instructions);
+        Usage { microcode_bytes: n_instructions * self.instruction_bytes, ..Usage::default() }
+    }
+
+    /// Destinations of one neuron: all slices of a target, or the one that holds the neuron of its number.
+    fn output_axons_per_neuron(&self, group: GroupId, n_slices: &[usize]) -> u64 {
+        let destinations = self.outgoing(group).iter().map(|&index| {
+            let projection = &self.network.projections[index];
+            match (projection.target, &projection.weights) {
+                (Target::Logits, _) | (Target::Accumulator(..), Weights::Identity) => 1,
+                (Target::Accumulator(to, _), Weights::Matrix(_) | Weights::Ones) => count(n_slices[to.index()]),
+            }
+        });
+        destinations.sum()
+    }
+}
+
+impl RowEncoding {
+    /// Bytes of a row that feeds a slice of `n_neurons`, before alignment.
+    pub fn row_bytes(self, n_neurons: u64) -> u64 {
+        match self {
+            Self::Dense2 => n_neurons.div_ceil(4),
+            Self::Dense8 => n_neurons,
+            Self::Sparse1 => SPARSE_ENTRY_BYTES,
+        }
+    }
+}
+
+/// How the rows of a projection are written; to the host there are none, and the entry is not used.
+fn row_encoding(
+    network: &Network,
+    projection: &Projection,
+    arch: &Arch,
+    weights: WeightEncoding,
+) -> Result<RowEncoding, PartitionError> {
+    let on_host = match projection.target {
+        Target::Accumulator(group, _) => network.group(group).on_host,
+        Target::Logits if projection.weights == Weights::Identity && projection.delay_steps == 0 => true,
+        Target::Logits => return Err(PartitionError::Logits { source_name: source_name(network, projection.source) }),
+    };
+    let has = |bits: u32| on_host || arch.synapse_weight_bits().any(|width| width == bits);
+    let encoding = match &projection.weights {
+        Weights::Identity => return Ok(RowEncoding::Sparse1),
+        Weights::Ones => match weights {
+            WeightEncoding::Ternary2 if has(2) => RowEncoding::Dense2,
+            WeightEncoding::Ternary2 | WeightEncoding::Int8 => RowEncoding::Dense8,
+        },
+        Weights::Matrix(name) => match (network.constants[name].elem(), weights) {
+            (Elem::Ternary, WeightEncoding::Ternary2) => RowEncoding::Dense2,
+            (Elem::Ternary, WeightEncoding::Int8) | (Elem::I8, _) => RowEncoding::Dense8,
+            (elem @ (Elem::I16 | Elem::I32 | Elem::F16 | Elem::Bf16 | Elem::F32), _) => {
+                return Err(PartitionError::WideWeights { matrix: name.clone(), elem: elem.name() });
+            }
+        },
+    };
+    let bits = if encoding == RowEncoding::Dense2 { 2 } else { 8 };
+    if has(bits) {
+        return Ok(encoding);
+    }
+    let source_name = source_name(network, projection.source);
+    let available = itertools::join(arch.synapse_weight_bits(), ", ");
+    let help = if bits == 2 { "--weights int8" } else { "a system that packs 8-bit weights" };
+    Err(PartitionError::WeightBits { source_name, bits, arch: arch.name().to_owned(), available, help })
+}
+
+fn source_name(network: &Network, source: Source) -> String {
+    match source {
+        Source::Embedding => "the embedding".to_owned(),
+        Source::Tick => "the tick".to_owned(),
+        Source::Port(group, port) => {
+            let group = network.group(group);
+            format!("port {:?} of neuron group {:?}", group.ports[port].name, group.name)
+        }
+    }
+}
+
+pub(crate) fn count(n: usize) -> u64 {
+    u64::try_from(n).expect("invariant: addresses have at most 64 bits")
+}
