@@ -26,7 +26,7 @@ impl fmt::Display for Program {
             self.write_core(f, core_idx, core)?;
         }
         for (body_idx, body) in self.bodies.iter().enumerate() {
-            writeln!(f, "\n; body{body_idx}\n{body}")?;
+            write!(f, "\n; body{body_idx}\n{body}")?;
         }
         Ok(())
     }

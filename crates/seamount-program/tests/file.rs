@@ -1,0 +1,152 @@
+//! Bytes: there and back, and nothing but an error for any other bytes.
+
+mod common;
+
+use common::sample;
+use proptest::prelude::*;
+use seamount_program::{ALIGN_BYTES, Program, ProgramError, Section};
+
+#[test]
+fn a_program_comes_back_from_its_bytes() {
+    let program = sample();
+    let bytes = program.to_bytes();
+    let again = Program::from_bytes(&bytes).unwrap();
+    assert_eq!(again, program);
+    assert_eq!(again.to_bytes(), bytes);
+}
+
+#[test]
+fn a_program_without_a_tokenizer_has_no_such_section() {
+    let program = Program { tokenizer: None, ..sample() };
+    assert_eq!(Program::from_bytes(&program.to_bytes()).unwrap(), program);
+}
+
+#[test]
+fn shared_bytes_are_not_copied_and_images_are_aligned() {
+    let file = bytes::Bytes::from(sample().to_bytes());
+    let program = Program::from_shared(&file).unwrap();
+    for core in &program.cores {
+        let offset = core.synapses.as_ptr() as usize - file.as_ptr() as usize;
+        assert!(offset < file.len());
+        assert_eq!(offset % ALIGN_BYTES, 0);
+    }
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = sample().to_bytes();
+    for length in 0..bytes.len() {
+        assert!(Program::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert!(matches!(Program::from_bytes(&longer), Err(ProgramError::Length { .. })));
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let mut bytes = sample().to_bytes();
+    for at in 0..bytes.len() {
+        let bit = 1 << (at % 8);
+        bytes[at] ^= bit;
+        assert!(Program::from_bytes(&bytes).is_err(), "byte {at}");
+        bytes[at] ^= bit;
+    }
+}
+
+#[test]
+fn messages_say_what_is_wrong_with_the_frame() {
+    let message = |bytes: &[u8]| Program::from_bytes(bytes).unwrap_err().to_string();
+    let bytes = sample().to_bytes();
+    assert_eq!(message(b"{}"), "not a Seamount program: the file does not begin with `SEAMOUNT`");
+    let mut other_version = bytes.clone();
+    other_version[8] = 9;
+    assert_eq!(message(&other_version), "format version 9, this build reads version 1; compile the model again");
+    let n_bytes = bytes.len();
+    assert_eq!(
+        message(&bytes[..n_bytes - 1]),
+        format!("the program has {} bytes, its header says {n_bytes}; the file is truncated or has grown", n_bytes - 1)
+    );
+    let mut damaged = bytes;
+    *damaged.last_mut().unwrap() ^= 1;
+    assert_eq!(message(&damaged), "section `tokenizer` is damaged: its checksum does not fit its bytes");
+}
+
+/// The bytes with one section's bytes changed, and all checksums right again.
+fn with_changed_section(bytes: &[u8], section: Section, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let entry = 64 + 32 * (section as usize - 1);
+    let u64_at = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let start = usize::try_from(u64_at(&bytes, entry + 8)).expect("a small file");
+    let length = usize::try_from(u64_at(&bytes, entry + 16)).expect("a small file");
+    change(&mut bytes[start..start + length]);
+    let crc = crc32fast::hash(&bytes[start..start + length]);
+    bytes[entry + 24..entry + 28].copy_from_slice(&crc.to_le_bytes());
+    let table_end = 64 + 32 * u32::from_le_bytes(bytes[12..16].try_into().expect("four bytes")) as usize;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..56]);
+    hasher.update(&bytes[64..table_end]);
+    bytes[56..60].copy_from_slice(&hasher.finalize().to_le_bytes());
+    bytes
+}
+
+fn section() -> impl Strategy<Value = Section> {
+    proptest::sample::select(Section::ALL.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Damage behind right checksums: the decoder and the verifier must hold. What they accept has canonical bytes, but
+    /// for the texts of JSON and TOML, which say the same in many ways.
+    #[test]
+    fn no_bytes_make_the_reader_panic(section in section(), changes in prop::collection::vec((any::<u32>(), any::<u8>()), 1..4)) {
+        let bytes = with_changed_section(&sample().to_bytes(), section, |section| {
+            for (at, byte) in changes {
+                let at = at as usize % section.len();
+                section[at] = byte;
+            }
+        });
+        if let Ok(program) = Program::from_bytes(&bytes) {
+            let _ = program.to_string();
+            if section != Section::Arch && section != Section::Meta {
+                prop_assert_eq!(program.to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_not_believed(at in any::<u32>(), length in any::<u32>(), section in section()) {
+        let bytes = with_changed_section(&sample().to_bytes(), section, |section| {
+            let at = at as usize % (section.len() - 3);
+            section[at..at + 4].copy_from_slice(&length.to_le_bytes());
+        });
+        let _ = Program::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_program(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Program::from_bytes(&bytes).is_err());
+        let with_magic = [b"SEAMOUNT\x01\0\0\0".as_slice(), &bytes].concat();
+        prop_assert!(Program::from_bytes(&with_magic).is_err());
+    }
+}
+
+#[test]
+fn saving_replaces_the_file_and_leaves_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.smt");
+    std::fs::write(&path, "something older").unwrap();
+    let program = sample();
+    program.save(&path).unwrap();
+    assert_eq!(Program::open(&path).unwrap(), program);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing").join("x.smt");
+    for error in [Program::open(&path).unwrap_err(), sample().save(&path).unwrap_err()] {
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
+}

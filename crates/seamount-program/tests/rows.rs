@@ -1,0 +1,37 @@
+//! Rows: what is packed comes back.
+
+use proptest::prelude::*;
+use seamount_program::Encoding;
+use seamount_program::rows::{
+    ImageBuilder, RowError, pack_dense2, pack_dense8, pack_sparse, unpack_dense2, unpack_dense8, unpack_sparse,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_come_back(ternary in prop::collection::vec(-1..=1_i8, 0..100), bytes in prop::collection::vec(any::<i8>(), 0..100)) {
+        let row = pack_dense2(&ternary).unwrap();
+        let n_neurons = u32::try_from(ternary.len()).unwrap();
+        prop_assert_eq!(row.len(), Encoding::Dense2.row_bytes(n_neurons));
+        prop_assert_eq!(unpack_dense2(&row, ternary.len()), Ok(ternary));
+        prop_assert_eq!(unpack_dense8(&pack_dense8(&bytes), bytes.len()), Ok(bytes.clone()));
+        let entries: Vec<_> = (0..).zip(&bytes).map(|(k, &weight)| (k / 2, weight)).collect();
+        prop_assert_eq!(unpack_sparse(&pack_sparse(&entries), bytes.len()), Ok(entries));
+    }
+}
+
+#[test]
+fn two_bit_weights_lie_low_neuron_first() {
+    assert_eq!(pack_dense2(&[1, -1, 0, 1, -1]), Some(vec![0b01_00_11_01, 0b11]));
+    assert_eq!(pack_dense2(&[2]), None);
+    assert_eq!(unpack_dense2(&[0b10], 1), Err(RowError::Invalid2Bit { neuron: 0 }));
+    assert_eq!(unpack_dense2(&[1, 1], 1), Err(RowError::Length { expected: 1, found: 2 }));
+}
+
+#[test]
+fn rows_are_aligned_in_the_image() {
+    let mut image = ImageBuilder::new(8);
+    assert_eq!([image.push(&[1; 3]), image.push(&[2; 9]), image.push(&[3; 8])], [0, 8, 24]);
+    assert_eq!((image.stride_bytes(9), image.finish().len()), (16, 32));
+}
