@@ -14,6 +14,7 @@ pub mod fold_double_norm;
 pub mod fold_gate_norm;
 pub mod fold_lower_bound;
 pub mod late_norm;
+pub mod quantize;
 pub mod registry;
 mod rewrite;
 pub mod split_projections;

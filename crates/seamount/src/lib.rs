@@ -1,1 +1,20 @@
-//! The Seamount compiler for MatMul-free language models on Intel Loihi 2.
+//! The Seamount compiler as a library: what the `seamount` command drives.
+//!
+//! Entry points: [`compile`] turns a checkpoint into a program; [`evaluate`] says how well a program predicts text;
+//! [`generate`](generate()) continues a text; [`passes`] runs passes on text.
+//!
+//! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
+
+pub mod calibration;
+mod compile;
+pub mod embedded;
+mod evaluate;
+mod generate;
+pub mod passes;
+mod sample;
+pub mod tokens;
+
+pub use compile::{CalibrationText, Compilation, CompileError, CompileOptions, Watcher, compile};
+pub use evaluate::{EvaluateError, Evaluation, evaluate};
+pub use generate::generate;
+pub use sample::{Sampler, argmax};

@@ -1,4 +1,7 @@
 //! Evaluates the model in single precision, as the published PyTorch code does.
+//!
+//! Tokens may be given one by one or several at once: each weight is then read once for all of them, and only the
+//! recurrences go token by token. The numbers are the same bit for bit.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +71,7 @@ enum Kind {
     GatedRecurrence { state: usize },
 }
 
-/// All values of one token, in the order of the text.
+/// All values of some tokens, in the order of the text; each is `[tokens, width]`.
 #[derive(Debug, Clone)]
 pub struct Values<'i> {
     interpreter: &'i Interpreter,
@@ -108,13 +111,23 @@ impl Interpreter {
     /// # Errors
     /// [`InterpretError::Token`].
     pub fn step(&self, token: u32, state: &mut State) -> Result<Values<'_>, InterpretError> {
-        let row = token as usize;
-        if row >= self.vocab_size {
-            return Err(InterpretError::Token { token, vocab_size: self.vocab_size });
+        self.run(&[token], state)
+    }
+
+    /// Evaluates tokens that follow each other. All their values are kept: a few dozen tokens at once are fastest.
+    ///
+    /// # Errors
+    /// [`InterpretError::Token`]; the state is then as before.
+    pub fn run(&self, tokens: &[u32], state: &mut State) -> Result<Values<'_>, InterpretError> {
+        let vocab_size = self.vocab_size;
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            return Err(InterpretError::Token { token, vocab_size });
         }
         let mut values: Vec<Vec<f32>> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let value = evaluate(step, row, &values, state);
+            let operands: Vec<Operand<'_>> =
+                step.operands.iter().map(|&at| Operand { values: &values[at], width: self.steps[at].width }).collect();
+            let value = evaluate(step, tokens, &operands, state);
             values.push(value);
         }
         Ok(Values { interpreter: self, values })
@@ -122,12 +135,12 @@ impl Interpreter {
 }
 
 impl Values<'_> {
-    /// A named output, such as `logits`.
+    /// A named output, such as `logits`: the tokens' vectors, one after the other.
     pub fn output(&self, name: &str) -> Option<&[f32]> {
         self.interpreter.outputs.get(name).map(|&at| self.values[at].as_slice())
     }
 
-    /// Every value with what it is called in the graph.
+    /// Every value with what it is called in the graph: the tokens' vectors, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = (ValueId, &[f32])> {
         self.interpreter.names.iter().copied().zip(self.values.iter().map(Vec::as_slice))
     }
@@ -179,49 +192,80 @@ fn prepare(model: &Model, op: &Op, width: usize, n_states: &mut usize) -> Result
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "channel counts are small")]
-fn evaluate(step: &Step, row: usize, values: &[Vec<f32>], state: &mut State) -> Vec<f32> {
-    let operand = |index: usize| values[step.operands[index]].as_slice();
-    let map = |f: &dyn Fn(f32) -> f32| operand(0).iter().map(|&x| f(x)).collect::<Vec<_>>();
-    let mean_square = |x: &[f32]| x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32;
+/// The vectors of all tokens, `[tokens, width]`.
+#[derive(Clone, Copy)]
+struct Operand<'v> {
+    values: &'v [f32],
+    width: usize,
+}
+
+impl<'v> Operand<'v> {
+    fn tokens(self) -> impl Iterator<Item = &'v [f32]> {
+        self.values.chunks_exact(self.width)
+    }
+}
+
+fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut State) -> Vec<f32> {
+    let width = step.width;
+    let map = |f: fn(f32) -> f32| operands[0].values.iter().map(|&x| f(x)).collect::<Vec<_>>();
     match &step.kind {
-        Kind::Embed(table) => table[row * step.width..][..step.width].to_vec(),
+        Kind::Embed(table) => {
+            tokens.iter().flat_map(|&token| &table[token as usize * width..][..width]).copied().collect()
+        }
         Kind::RmsNorm { weight, eps } => {
-            let x = operand(0);
-            let factor = 1.0 / (mean_square(x) + eps).sqrt();
-            x.iter().zip(weight).map(|(x, w)| x * factor * w).collect()
+            let normed = operands[0].tokens().flat_map(|x| {
+                let factor = 1.0 / (mean_square(x) + eps).sqrt();
+                x.iter().zip(weight).map(move |(x, w)| x * factor * w)
+            });
+            normed.collect()
         }
         Kind::RoundPerToken { levels } => {
-            let x = operand(0);
-            let scale = levels / x.iter().fold(0f32, |top, v| top.max(v.abs())).max(1e-5);
-            x.iter().map(|v| (v * scale).round_ties_even().clamp(-levels - 1.0, *levels) / scale).collect()
+            let rounded = operands[0].tokens().flat_map(|x| {
+                let scale = levels / x.iter().fold(0f32, |top, v| top.max(v.abs())).max(1e-5);
+                x.iter().map(move |v| (v * scale).round_ties_even().clamp(-levels - 1.0, *levels) / scale)
+            });
+            rounded.collect()
         }
-        Kind::Dense(weights) => weights.chunks_exact(operand(0).len()).map(|w| dot(w, operand(0))).collect(),
+        Kind::Dense(weights) => {
+            let mut out = vec![0.0; tokens.len() * width];
+            let rows = weights.chunks_exact(operands[0].width);
+            rows.enumerate().for_each(|(at, row)| apply_row(row, 1.0, operands[0], &mut out, at, width));
+            out
+        }
         Kind::Ternary { weights, scale } => {
-            let x = operand(0);
-            weights.chunks_exact(x.len()).map(|w| ternary_dot(w, x) * scale).collect()
-        }
-        Kind::Slice(start) => operand(0)[*start..start + step.width].to_vec(),
-        Kind::Sigmoid => map(&sigmoid),
-        Kind::Silu => map(&|x| x * sigmoid(x)),
-        Kind::Multiply => broadcast(operand(0), operand(1), |a, b| a * b),
-        Kind::Add => broadcast(operand(0), operand(1), |a, b| a + b),
-        Kind::Affine { scale, bias } => {
-            let mut out: Vec<f32> = operand(0).iter().zip(scale).map(|(x, s)| x * s).collect();
-            if let Some(bias) = bias {
-                out.iter_mut().zip(bias).for_each(|(x, b)| *x += b);
+            let mut out = vec![0.0; tokens.len() * width];
+            let mut floats = vec![0.0; operands[0].width];
+            for (at, row) in weights.chunks_exact(operands[0].width).enumerate() {
+                floats.iter_mut().zip(row).for_each(|(float, &w)| *float = f32::from(w));
+                apply_row(&floats, *scale, operands[0], &mut out, at, width);
             }
             out
         }
-        Kind::MeanSquare => vec![mean_square(operand(0))],
-        Kind::InvSqrt { eps } => map(&|x| 1.0 / (x + eps).sqrt()),
+        Kind::Slice(start) => operands[0].tokens().flat_map(|x| &x[*start..start + width]).copied().collect(),
+        Kind::Sigmoid => map(sigmoid),
+        Kind::Silu => map(|x| x * sigmoid(x)),
+        Kind::Multiply => multiply(operands[0], operands[1]),
+        Kind::Add => operands[0].values.iter().zip(operands[1].values).map(|(a, b)| a + b).collect(),
+        Kind::Affine { scale, bias: None } => {
+            operands[0].values.iter().zip(scale.iter().cycle()).map(|(x, s)| x * s).collect()
+        }
+        Kind::Affine { scale, bias: Some(bias) } => {
+            let channels = scale.iter().zip(bias).cycle();
+            operands[0].values.iter().zip(channels).map(|(x, (s, b))| x * s + b).collect()
+        }
+        Kind::MeanSquare => operands[0].tokens().map(mean_square).collect(),
+        Kind::InvSqrt { eps } => operands[0].values.iter().map(|x| 1.0 / (x + eps).sqrt()).collect(),
         Kind::GatedRecurrence { state: index } => {
             let h = &mut state.0[*index];
-            h.resize(step.width, 0.0);
-            for ((h, f), u) in h.iter_mut().zip(operand(0)).zip(operand(1)) {
-                *h = f * *h + u * (1.0 - f);
+            h.resize(width, 0.0);
+            let mut out = Vec::with_capacity(tokens.len() * width);
+            for (f, u) in operands[0].tokens().zip(operands[1].tokens()) {
+                for ((h, f), u) in h.iter_mut().zip(f).zip(u) {
+                    *h = f * *h + u * (1.0 - f);
+                }
+                out.extend_from_slice(h);
             }
-            h.clone()
+            out
         }
     }
 }
@@ -230,39 +274,52 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn broadcast(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> Vec<f32> {
-    match (a, b) {
-        (_, &[b]) => a.iter().map(|&a| f(a, b)).collect(),
-        (&[a], _) => b.iter().map(|&b| f(a, b)).collect(),
-        _ => a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect(),
+/// Summed in double precision: its error would be in every channel, and move them all across a level's boundary.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "rounded once, to single precision")]
+fn mean_square(x: &[f32]) -> f32 {
+    (x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / x.len() as f64) as f32
+}
+
+/// The product of two vectors, or of a vector and a scalar, for all tokens.
+fn multiply(a: Operand<'_>, b: Operand<'_>) -> Vec<f32> {
+    match (a.width, b.width) {
+        (_, 1) => a.tokens().zip(b.values).flat_map(|(a, b)| a.iter().map(move |a| a * b)).collect(),
+        (1, _) => multiply(b, a),
+        _ => a.values.iter().zip(b.values).map(|(a, b)| a * b).collect(),
     }
 }
 
-/// Eight running sums, which the compiler keeps in one vector register.
-fn dot(weights: &[f32], x: &[f32]) -> f32 {
-    sum_products(weights.chunks_exact(8), x.chunks_exact(8), |w| *w)
-        + tail(weights).iter().zip(tail(x)).map(|(w, x)| w * x).sum::<f32>()
+/// Tokens that a row of weights is applied to at once: their sums and the weights fit the vector registers.
+const TOKENS_AT_ONCE: usize = 4;
+
+/// `out[t, at] = scale · Σ row · x[t]` for all tokens `t`.
+fn apply_row(row: &[f32], scale: f32, x: Operand<'_>, out: &mut [f32], at: usize, width: usize) {
+    let mut groups = x.values.chunks_exact(TOKENS_AT_ONCE * x.width);
+    let mut out = out.iter_mut().skip(at).step_by(width);
+    let mut write = |sums: &[f32]| out.by_ref().zip(sums).for_each(|(out, sum)| *out = sum * scale);
+    for group in groups.by_ref() {
+        write(&dots::<TOKENS_AT_ONCE>(row, group));
+    }
+    groups.remainder().chunks_exact(x.width).for_each(|x| write(&dots::<1>(row, x)));
 }
 
-fn ternary_dot(weights: &[i8], x: &[f32]) -> f32 {
-    sum_products(weights.chunks_exact(8), x.chunks_exact(8), |w| f32::from(*w))
-        + tail(weights).iter().zip(tail(x)).map(|(w, x)| f32::from(*w) * x).sum::<f32>()
-}
-
-fn tail<T>(all: &[T]) -> &[T] {
-    all.chunks_exact(8).remainder()
-}
-
-fn sum_products<'a, W: 'a>(
-    weights: impl Iterator<Item = &'a [W]>,
-    x: impl Iterator<Item = &'a [f32]>,
-    float: impl Fn(&W) -> f32,
-) -> f32 {
-    let mut sums = [0f32; 8];
-    for (w, x) in weights.zip(x) {
-        for lane in 0..8 {
-            sums[lane] += float(&w[lane]) * x[lane];
+/// `Σ row · x` of `N` vectors that follow each other, in eight running sums each, which the compiler keeps in vector
+/// registers.
+fn dots<const N: usize>(row: &[f32], x: &[f32]) -> [f32; N] {
+    let (blocks, tail) = row.as_chunks::<8>();
+    let vectors: [&[f32]; N] = std::array::from_fn(|n| &x[n * row.len()..][..row.len()]);
+    let x_blocks = vectors.map(|x| x.as_chunks::<8>().0);
+    let mut sums = [[0f32; 8]; N];
+    for (k, weights) in blocks.iter().enumerate() {
+        for (sums, x) in sums.iter_mut().zip(x_blocks) {
+            let x = &x[k];
+            for lane in 0..8 {
+                sums[lane] += weights[lane] * x[lane];
+            }
         }
     }
-    sums.iter().sum()
+    std::array::from_fn(|n| {
+        let x_tail = &vectors[n][row.len() - tail.len()..];
+        sums[n].iter().sum::<f32>() + tail.iter().zip(x_tail).map(|(w, x)| w * x).sum::<f32>()
+    })
 }

@@ -23,7 +23,7 @@ mod read;
 
 pub use parse::{parse, parse_passes};
 pub use print::{DEFAULT_ELIDE_ABOVE, Print};
-pub use read::{Attributes, Reader};
+pub use read::{Attributes, Reader, nearest};
 
 use crate::dag::ValueId;
 use crate::tensor::Tensor;

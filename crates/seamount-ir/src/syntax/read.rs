@@ -140,8 +140,9 @@ impl Attributes {
     /// The first of them, with the nearest known key.
     pub fn finish(self) -> Result<(), ParseError> {
         let Some((key, _)) = self.left.first() else { return Ok(()) };
-        let nearest = self.known.iter().min_by_key(|known| distance(key, known)).map(|n| n.to_string());
-        let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        let hint = nearest(key, self.known.iter().copied())
+            .map(|name| format!("; did you mean `{name}`?"))
+            .unwrap_or_default();
         Err(self.error(format!("unknown attribute `{key}`{hint}")))
     }
 
@@ -252,8 +253,13 @@ impl Block {
     }
 }
 
+/// The known word that is the fewest edits away, for error messages.
+pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    known.into_iter().min_by_key(|name| distance(word, name))
+}
+
 /// The number of single-character edits between two words.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -1,0 +1,42 @@
+//! What a model is calibrated on.
+
+use seamount_ir::Verified;
+use seamount_ir::model::{InterpretError, Interpreter, LOGITS, Model};
+
+use crate::sample::Sampler;
+
+/// How much is sampled from a model that comes without text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleSize {
+    /// Independent texts.
+    pub n_sequences: usize,
+    /// Tokens of each.
+    pub n_tokens: usize,
+}
+
+/// Cuts tokens into sequences of at most `window`, of which at most `n_tokens` in all are kept.
+pub fn windows(tokens: &[u32], window: usize, n_tokens: usize) -> Vec<Vec<u32>> {
+    tokens[..tokens.len().min(n_tokens)].chunks(window).map(<[u32]>::to_vec).collect()
+}
+
+/// Lets the model speak: sequences from the beginning token, drawn at temperature 1 with fixed seeds.
+///
+/// # Errors
+/// Where a constant of the model is elided.
+pub fn sample(model: &Verified<Model>, bos_id: u32, size: SampleSize) -> Result<Vec<Vec<u32>>, InterpretError> {
+    let interpreter = Interpreter::new(model)?;
+    let mut sequences = Vec::with_capacity(size.n_sequences);
+    for seed in 0..size.n_sequences as u64 {
+        let mut sampler = Sampler::new(1.0, 1.0, seed);
+        let mut state = interpreter.initial_state();
+        let mut tokens = vec![bos_id];
+        while tokens.len() < size.n_tokens {
+            let values = interpreter.step(tokens[tokens.len() - 1], &mut state)?;
+            let logits = values.output(LOGITS).expect("invariant: a verified model has logits");
+            let logits: Vec<f64> = logits.iter().map(|&logit| f64::from(logit)).collect();
+            tokens.push(sampler.choose(&logits));
+        }
+        sequences.push(tokens);
+    }
+    Ok(sequences)
+}

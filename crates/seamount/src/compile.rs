@@ -1,0 +1,227 @@
+//! From a checkpoint to a program.
+
+use std::collections::BTreeMap;
+
+use seamount_arch::{Arch, Overflow as ArchOverflow};
+use seamount_emit::{EmitError, EmitOptions};
+use seamount_hf::{Checkpoint, HfError};
+use seamount_ir::fixed::{Fixed, Overflow};
+use seamount_ir::kernel::Word;
+use seamount_ir::model::{InterpretError, Model};
+use seamount_ir::network::Network;
+use seamount_ir::{Level, Module, Verified, Violations};
+use seamount_lower::balance_delays::BalanceDelays;
+use seamount_lower::lower_to_network::LowerToNetwork;
+use seamount_lower::place_head::PlaceHead;
+use seamount_partition::{CoreMap, PartitionError, WeightEncoding};
+use seamount_program::Program;
+use seamount_quant::calibrate::Calibrate;
+use seamount_quant::quantize::Quantize;
+
+use crate::calibration::{self, SampleSize};
+use crate::passes::{FailedPass, Pipeline};
+use crate::tokens::{TextTokens, TokensError};
+
+/// What to compile for, and how.
+#[derive(Debug, Clone)]
+pub struct CompileOptions {
+    /// The system.
+    pub arch: Arch,
+    /// How weights are stored.
+    pub weights: WeightEncoding,
+    /// Width of the payloads that linear layers multiply.
+    pub payload_bits: u32,
+    /// Whether the host computes the logits.
+    pub head_on_host: bool,
+    /// Whether neurons show the model's named outputs.
+    pub probes: bool,
+    /// What scales are calibrated on.
+    pub calibration: CalibrationText,
+}
+
+impl CompileOptions {
+    /// The defaults for a system.
+    pub fn new(arch: Arch) -> Self {
+        Self {
+            arch,
+            weights: WeightEncoding::Ternary2,
+            payload_bits: 16,
+            head_on_host: false,
+            probes: false,
+            calibration: CalibrationText::Sampled(SampleSize { n_sequences: 8, n_tokens: 128 }),
+        }
+    }
+}
+
+/// Where calibration tokens come from.
+#[derive(Debug, Clone)]
+pub enum CalibrationText {
+    /// Lines of text, for the checkpoint's tokenizer.
+    Lines(String),
+    /// Sequences of tokens.
+    Tokens(Vec<Vec<u32>>),
+    /// The model itself.
+    Sampled(SampleSize),
+}
+
+/// Tokens of calibration text that are used at most; more change the scales little.
+const MAX_CALIBRATION_TOKENS: usize = 4096;
+/// Tokens of calibration text that are read in one go, from a zero state.
+const CALIBRATION_WINDOW: usize = 256;
+
+/// What compiling gives: the program and the levels above it.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The published float model.
+    pub model: Verified<Model>,
+    /// The model in exact integers: what the program computes.
+    pub fixed: Verified<Fixed>,
+    /// The neuron groups.
+    pub network: Verified<Network>,
+    /// Where they are.
+    pub core_map: CoreMap,
+    /// What runs.
+    pub program: Program,
+}
+
+/// Why a checkpoint cannot be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The checkpoint cannot be imported.
+    #[error(transparent)]
+    Import(#[from] HfError),
+    /// The imported graph breaks rules.
+    #[error("the checkpoint gives no valid model: {0}")]
+    Model(#[from] Violations),
+    /// The calibration text cannot be read.
+    #[error("calibration: {0}")]
+    Calibration(#[from] TokensError),
+    /// The model cannot be evaluated for calibration.
+    #[error("calibration: {0}")]
+    Interpret(#[from] InterpretError),
+    /// There is text, but no tokenizer.
+    #[error("calibration: the checkpoint has no tokenizer.json to read the text with")]
+    NoTokenizer,
+    /// A pass cannot run.
+    #[error(transparent)]
+    Pass(#[from] FailedPass),
+    /// The network does not fit the system.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    /// The network cannot be written as a program.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+/// Sees what the compiler does while it does it.
+pub trait Watcher {
+    /// A stage begins.
+    fn stage(&mut self, name: &str) {
+        let _ = name;
+    }
+
+    /// A pass has run.
+    fn after_pass(&mut self, pass: &str, module: &Module) {
+        let _ = (pass, module);
+    }
+}
+
+impl Watcher for () {}
+
+/// Compiles a checkpoint.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn compile(
+    checkpoint: &Checkpoint,
+    options: &CompileOptions,
+    watcher: &mut impl Watcher,
+) -> Result<Compilation, CompileError> {
+    watcher.stage("import");
+    let model = checkpoint.to_model()?.verify()?;
+    watcher.stage("calibration text");
+    let sequences = calibration_sequences(checkpoint, &model, &options.calibration)?;
+
+    let mut fixed = None;
+    let pipeline = pipeline(options, sequences);
+    let module = pipeline.run(Module::Model((*model).clone()), |pass, module| {
+        watcher.stage(pass);
+        watcher.after_pass(pass, module);
+        if let Module::Fixed(latest) = module {
+            fixed = Some(latest.clone());
+        }
+    })?;
+    let Module::Network(network) = module else {
+        unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
+    };
+    let network = network.verify()?;
+    let fixed = fixed.expect("invariant: the pipeline passes the fixed level").verify()?;
+
+    watcher.stage("partition");
+    let footprints = seamount_emit::footprints(&network, &options.arch)?;
+    let partition_options = seamount_partition::Options { weights: options.weights, ..Default::default() };
+    let core_map = seamount_partition::partition(&network, &footprints, &options.arch, &partition_options)?;
+    watcher.stage("emit");
+    let emit_options = EmitOptions {
+        tokenizer: checkpoint.tokenizer().cloned(),
+        bos_id: checkpoint.config().bos_token_id,
+        eos_id: checkpoint.config().eos_token_id,
+        options: meta_options(options),
+        ..EmitOptions::default()
+    };
+    let program = seamount_emit::emit(&network, &core_map, &options.arch, &emit_options)?;
+    Ok(Compilation { model, fixed, network, core_map, program })
+}
+
+/// The passes from the published model to a balanced network.
+fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
+    let folding = "fold-double-norm, fold-gate-norm, fold-lower-bound, ternarize, split-projections, \
+                   drop-token-rounding, expand-norm, late-norm";
+    let mut passes = Pipeline::parse(folding).expect("invariant: these passes exist").0;
+    passes.push(Box::new(Calibrate { sequences }));
+    passes.push(Box::new(Quantize {
+        payload_bits: options.payload_bits,
+        word: Word { bits: options.arch.register_bits() },
+        accumulator: Word { bits: options.arch.accumulator_bits() },
+        overflow: match options.arch.overflow() {
+            ArchOverflow::Saturate => Overflow::Saturate,
+            ArchOverflow::Wrap => Overflow::Wrap,
+        },
+        ..Quantize::default()
+    }));
+    passes.extend(Pipeline::parse("approximate").expect("invariant: this pass exists").0);
+    passes.push(Box::new(LowerToNetwork { probes: options.probes }));
+    passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
+    passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
+    Pipeline(passes)
+}
+
+fn calibration_sequences(
+    checkpoint: &Checkpoint,
+    model: &Verified<Model>,
+    text: &CalibrationText,
+) -> Result<Vec<Vec<u32>>, CompileError> {
+    let config = checkpoint.config();
+    match text {
+        CalibrationText::Tokens(sequences) => Ok(sequences.clone()),
+        CalibrationText::Sampled(size) => Ok(calibration::sample(model, config.bos_token_id.unwrap_or(0), *size)?),
+        CalibrationText::Lines(lines) => {
+            let tokenizer = checkpoint.tokenizer().ok_or(CompileError::NoTokenizer)?;
+            let tokens = TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?;
+            Ok(calibration::windows(&tokens, CALIBRATION_WINDOW, MAX_CALIBRATION_TOKENS))
+        }
+    }
+}
+
+fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value> {
+    let weights = match options.weights {
+        WeightEncoding::Ternary2 => "ternary",
+        WeightEncoding::Int8 => "int8",
+    };
+    BTreeMap::from([
+        ("weights".to_owned(), weights.into()),
+        ("payload_bits".to_owned(), options.payload_bits.into()),
+        ("head".to_owned(), if options.head_on_host { "host" } else { "chip" }.into()),
+        ("probes".to_owned(), options.probes.into()),
+    ])
+}
