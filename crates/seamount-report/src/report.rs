@@ -1,0 +1,331 @@
+//! What a report holds. `docs/report.md` has the same, key by key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Activity, Resource, Usage};
+
+/// Version of the JSON: it grows when a key changes its meaning or goes away, not when one is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a program holds, where it lies and which limit binds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The program.
+    pub program: ProgramSection,
+    /// The system that it was compiled for.
+    pub arch: ArchSection,
+    /// What is used of the system, and what the host does instead.
+    pub mapping: Mapping,
+    /// What is used of each resource of a neurocore, in the order of [`Resource::ALL`].
+    pub limits: Vec<LimitRow>,
+    /// How the weights are written.
+    pub encodings: Vec<EncodingRow>,
+    /// Chips that are used, by number.
+    pub chips: Vec<ChipRow>,
+    /// Layers: embed, blocks, head; what the chips run before what the host runs.
+    pub layers: Vec<LayerRow>,
+    /// Neuron groups, in the order of the program.
+    pub groups: Vec<GroupRow>,
+    /// The ten fullest neurocores, the fullest first.
+    pub fullest_cores: Vec<FullestCore>,
+    /// Neurocores, in the order of the program.
+    pub cores: Vec<CoreRow>,
+    /// Cores that the host plays, in the order of the program.
+    pub host_cores: Vec<HostCoreRow>,
+    /// What happened while the program ran; `None` if it did not run.
+    pub activity: Option<Activity>,
+}
+
+/// The program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProgramSection {
+    /// Name of the model.
+    pub model: String,
+    /// The compiler and its version.
+    pub producer: String,
+    /// The options that it was compiled with.
+    pub options: BTreeMap<String, serde_json::Value>,
+    /// Size of the file; `None` where only its caller knows, see [`Report::with_file_bytes`].
+    pub file_bytes: Option<u64>,
+    /// Steps from a token to its logits.
+    pub latency_steps: u32,
+    /// Layers that the program names.
+    pub n_layers: u64,
+    /// Neuron groups.
+    pub n_groups: u64,
+    /// Bodies of microcode.
+    pub n_bodies: u64,
+    /// Instructions of all bodies, each body once.
+    pub n_instructions: u64,
+    /// Tokens that have an embedding.
+    pub vocab_size: u32,
+    /// Channels of an embedding.
+    pub n_embedding_channels: u32,
+    /// Logits that the host reads.
+    pub n_outputs: u32,
+    /// The embedding table, on the host.
+    pub embedding_bytes: u64,
+    /// The tokenizer's file; 0 if there is none.
+    pub tokenizer_bytes: u64,
+}
+
+/// The system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArchSection {
+    /// Its name.
+    pub name: String,
+    /// One line that says what it is.
+    pub description: String,
+    /// SHA-256 of its canonical description, in hexadecimal.
+    pub sha256: String,
+    /// Chips that there are.
+    pub n_chips: u32,
+    /// Columns of chips.
+    pub n_chip_columns: u32,
+    /// Rows of chips.
+    pub n_chip_rows: u32,
+    /// Neurocores of a chip, the bad ones included.
+    pub n_cores_per_chip: u32,
+    /// Columns of routers of a chip.
+    pub n_router_columns: u32,
+    /// Rows of routers of a chip.
+    pub n_router_rows: u32,
+    /// Neurocores that share a router.
+    pub n_cores_per_router: u32,
+    /// Neurocores that must stay empty, as `[chip, core]`.
+    pub bad_cores: Vec<(u32, u32)>,
+}
+
+/// What is used of the system, and what the host does instead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Chips that hold anything.
+    pub n_chips_used: u64,
+    /// Chips that there are.
+    pub n_chips_available: u64,
+    /// Neurocores that hold anything.
+    pub n_cores_used: u64,
+    /// Good neurocores that there are.
+    pub n_cores_available: u64,
+    /// Good neurocores of the chips that hold anything.
+    pub n_cores_on_used_chips: u64,
+    /// All neurocores together.
+    pub usage: Usage,
+    /// Memory of the used neurocores that is left.
+    pub free_bytes: u64,
+    /// The resource that is nearest to its limit on any neurocore: what binds the mapping. `None` without neurocores.
+    pub nearest_limit: Option<Resource>,
+    /// Cores that the host plays.
+    pub n_host_cores: u64,
+    /// What those would use on a chip.
+    pub host_usage: Usage,
+}
+
+/// What is used of one resource, over all neurocores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimitRow {
+    /// The resource.
+    pub resource: Resource,
+    /// What a neurocore has of it.
+    pub available: u64,
+    /// What all neurocores use.
+    pub used_total: u64,
+    /// What a used neurocore uses on average.
+    pub used_mean: f64,
+    /// `used_mean` of `available`, 0 to 1.
+    pub fill_mean: f64,
+    /// What the neurocore with the most of it uses.
+    pub used_max: u64,
+    /// `used_max` of `available`, 0 to 1.
+    pub fill_max: f64,
+    /// That neurocore, as an index of the program; `None` without neurocores.
+    pub fullest_core_idx: Option<u32>,
+    /// Neurocores that have no other resource nearer to its limit.
+    pub n_cores_bound: u64,
+}
+
+/// Weights of one encoding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncodingRow {
+    /// How a row is written.
+    pub encoding: WeightEncoding,
+    /// Who runs what they feed.
+    pub runs_on: RunsOn,
+    /// Blocks of input axons.
+    pub n_blocks: u64,
+    /// Input axons.
+    pub n_input_axons: u64,
+    /// Weights that are stored.
+    pub n_weights: u64,
+    /// Bytes of the synapse images.
+    pub synapse_bytes: u64,
+}
+
+/// How a row of weights is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightEncoding {
+    /// Two bits a neuron.
+    Dense2,
+    /// A byte a neuron.
+    Dense8,
+    /// Four bytes an entry.
+    Sparse,
+}
+
+/// Who runs a neuron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunsOn {
+    /// Neurocores.
+    Chip,
+    /// The host.
+    Host,
+}
+
+/// A chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChipRow {
+    /// Its number.
+    pub chip: u32,
+    /// Its neurocores that hold anything.
+    pub n_cores_used: u64,
+    /// Its good neurocores.
+    pub n_cores_available: u64,
+    /// What is used of them.
+    pub usage: Usage,
+    /// `usage.total_bytes` of the bytes of all its good neurocores, 0 to 1.
+    pub fill: f64,
+}
+
+/// A layer, as far as the chips or the host run it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerRow {
+    /// What kind of layer.
+    pub kind: LayerKind,
+    /// Number of the block; `None` for embed and head.
+    pub layer: Option<u32>,
+    /// What it is called.
+    pub name: String,
+    /// Who runs it.
+    pub runs_on: RunsOn,
+    /// Its neuron groups.
+    pub n_groups: u64,
+    /// Cores that hold any of it; a core that several layers share counts for each.
+    pub n_cores: u64,
+    /// Chips that hold any of it, ascending.
+    pub chips: Vec<u32>,
+    /// What it uses. A body that several layers share on a core is charged to the first slice of the core that runs it.
+    pub usage: Usage,
+}
+
+/// A kind of layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerKind {
+    /// Groups of no block that the host sends to.
+    Embed,
+    /// A block of the model.
+    Block,
+    /// Groups of no block that the host does not send to: what comes after the last block.
+    Head,
+}
+
+/// A neuron group, as far as the chips or the host run it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// Its index in the program.
+    pub group_idx: u32,
+    /// Its name.
+    pub name: String,
+    /// The kind of its layer.
+    pub kind: LayerKind,
+    /// Number of its block; `None` for embed and head.
+    pub layer: Option<u32>,
+    /// Name of its body.
+    pub body: String,
+    /// Who runs it.
+    pub runs_on: RunsOn,
+    /// Cores that hold any of it.
+    pub n_cores: u64,
+    /// Chips that hold any of it, ascending.
+    pub chips: Vec<u32>,
+    /// What it uses.
+    pub usage: Usage,
+}
+
+/// A neurocore among the fullest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FullestCore {
+    /// Its index in the program.
+    pub core_idx: u32,
+    /// Fill of the resource that is nearest to its limit, 0 to 1.
+    pub fill: f64,
+}
+
+/// A neurocore.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoreRow {
+    /// Its index in the program.
+    pub core_idx: u32,
+    /// Number of its chip.
+    pub chip: u32,
+    /// Its number on the chip.
+    pub core: u32,
+    /// What it uses.
+    pub usage: Usage,
+    /// The resource that is nearest to its limit.
+    pub nearest_limit: Resource,
+    /// Fill of that resource, 0 to 1.
+    pub fill: f64,
+    /// What lives there.
+    pub slices: Vec<SliceRow>,
+}
+
+/// A core that the host plays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostCoreRow {
+    /// Its index in the program.
+    pub core_idx: u32,
+    /// What it would use on a chip.
+    pub usage: Usage,
+    /// What lives there.
+    pub slices: Vec<SliceRow>,
+}
+
+/// Consecutive neurons of a group on one core.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceRow {
+    /// Index of the group.
+    pub group_idx: u32,
+    /// Name of the group.
+    pub group: String,
+    /// The first neuron, counted in the group.
+    pub first_neuron: u32,
+    /// How many neurons.
+    pub n_neurons: u32,
+}
+
+impl Report {
+    /// The same with what happened while the program ran.
+    #[must_use]
+    pub fn with_activity(self, activity: Activity) -> Self {
+        Self { activity: Some(activity), ..self }
+    }
+
+    /// The same with the size of the program's file, which a program that was built in memory does not have.
+    #[must_use]
+    pub fn with_file_bytes(mut self, file_bytes: u64) -> Self {
+        self.program.file_bytes = Some(file_bytes);
+        self
+    }
+
+    /// The neurocore of an index of the program; `None` for a core that the host plays.
+    pub fn core(&self, core_idx: u32) -> Option<&CoreRow> {
+        self.cores.binary_search_by_key(&core_idx, |row| row.core_idx).ok().map(|at| &self.cores[at])
+    }
+}
