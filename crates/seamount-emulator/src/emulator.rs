@@ -170,12 +170,24 @@ impl Emulator {
     /// # Errors
     /// As [`step`](Self::step).
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        self.prefill_observed(tokens, &mut ())
+    }
+
+    /// As [`prefill`](Self::prefill), while `observer` looks on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn prefill_observed(
+        &mut self,
+        tokens: &[u32],
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
         let mut logits = Vec::with_capacity(tokens.len());
         for &token in tokens {
-            logits.extend(self.step(Some(token))?.logits);
+            logits.extend(self.step_observed(Some(token), observer)?.logits);
         }
         while !self.state.due.is_empty() {
-            logits.extend(self.step(None)?.logits);
+            logits.extend(self.step_observed(None, observer)?.logits);
         }
         Ok(logits)
     }

@@ -105,7 +105,7 @@ pub fn shl(word: Word, a: i32, amount: i32) -> Outcome {
     if amount < 0 {
         return Outcome { value: a >> amount.unsigned_abs().min(31), saturated: false };
     }
-    // 31 places are enough to push any word but zero out of 32 bits, and keep the exact result inside 64.
+    // 32 places push any word but zero out of 32 bits, and keep the exact result inside 64.
     word.saturate(i64::from(a) << amount.min(32))
 }
 
