@@ -16,6 +16,7 @@ use crate::graph;
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     dir: PathBuf,
+    name: String,
     config: Config,
     tensors: StoredTensors,
     tokenizer: Option<Bytes>,
@@ -34,7 +35,21 @@ impl Checkpoint {
         let config = Config::parse(&text).map_err(|source| HfError::Config { path, source: Box::new(source) })?;
         let tensors = files::open_weights(dir)?;
         let tokenizer = files::map_optional(&dir.join("tokenizer.json"))?;
-        Ok(Self { dir: dir.to_owned(), config, tensors, tokenizer })
+        let full = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let name = full.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
+        Ok(Self { dir: dir.to_owned(), name, config, tensors, tokenizer })
+    }
+
+    /// A checkpoint from the bytes of its files, for programs that carry one.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn from_bytes(name: &str, config: &[u8], weights: Bytes, tokenizer: Option<Bytes>) -> Result<Self, HfError> {
+        let dir = PathBuf::from(name);
+        let path = dir.join("config.json");
+        let config = Config::parse(config).map_err(|source| HfError::Config { path, source: Box::new(source) })?;
+        let tensors = files::weights_of(weights, &dir.join("model.safetensors"))?;
+        Ok(Self { dir, name: name.to_owned(), config, tensors, tokenizer })
     }
 
     /// What its `config.json` says.
@@ -48,9 +63,8 @@ impl Checkpoint {
     }
 
     /// The folder's name.
-    pub fn name(&self) -> String {
-        let full = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
-        full.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The published graph over the mapped weights, with outputs `logits`, `layer.N` (the residual stream after block
@@ -59,7 +73,7 @@ impl Checkpoint {
     /// # Errors
     /// [`HfError::Tensors`] where tensors are missing, left over, of other shapes or types, or not finite.
     pub fn to_model(&self) -> Result<Model, HfError> {
-        graph::build(&self.name(), &self.config, &self.tensors)
+        graph::build(&self.name, &self.config, &self.tensors)
             .map_err(|source| HfError::Tensors { dir: self.dir.clone(), source })
     }
 }

@@ -35,12 +35,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Maps the weights of a folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
 pub(crate) fn open_weights(dir: &Path) -> Result<StoredTensors, HfError> {
     if dir.join(SINGLE).exists() {
-        let mut tensors = StoredTensors::new();
-        return open_file(dir, SINGLE, |name, stored| {
-            tensors.insert(name, stored);
-            Ok(())
-        })
-        .map(|()| tensors);
+        return weights_of(map(&dir.join(SINGLE))?, &dir.join(SINGLE));
     }
     if dir.join(INDEX).exists() {
         return open_shards(dir);
@@ -51,6 +46,16 @@ pub(crate) fn open_weights(dir: &Path) -> Result<StoredTensors, HfError> {
         "neither; is this the folder of a checkpoint?"
     };
     Err(HfError::NoWeights { dir: dir.to_owned(), found })
+}
+
+/// The tensors of one file's bytes; `path` is what messages call it.
+pub(crate) fn weights_of(bytes: Bytes, path: &Path) -> Result<StoredTensors, HfError> {
+    let mut tensors = StoredTensors::new();
+    read_tensors(&bytes, path, SINGLE, |name, stored| {
+        tensors.insert(name, stored);
+        Ok(())
+    })?;
+    Ok(tensors)
 }
 
 /// Reads a small file.
@@ -86,7 +91,8 @@ fn open_shards(dir: &Path) -> Result<StoredTensors, HfError> {
             let (shard, tensor) = (shard.to_owned(), tensor.to_owned());
             return Err(wrong(IndexError::MissingShard { shard, tensor }));
         }
-        open_file(dir, shard, |name, stored| match tensors.get(&name) {
+        let path = dir.join(shard);
+        read_tensors(&map(&path)?, &path, shard, |name, stored| match tensors.get(&name) {
             None => {
                 tensors.insert(name, stored);
                 Ok(())
@@ -104,15 +110,14 @@ fn open_shards(dir: &Path) -> Result<StoredTensors, HfError> {
     Ok(tensors)
 }
 
-fn open_file(
-    dir: &Path,
+fn read_tensors(
+    bytes: &Bytes,
+    path: &Path,
     file: &str,
     mut add: impl FnMut(String, Stored) -> Result<(), HfError>,
 ) -> Result<(), HfError> {
-    let path = dir.join(file);
-    let bytes = map(&path)?;
-    let entries = header::read(&bytes).map_err(|source| HfError::Header { path, source: Box::new(source) })?;
-    for entry in entries {
+    let failed = |source| HfError::Header { path: path.to_owned(), source: Box::new(source) };
+    for entry in header::read(bytes).map_err(failed)? {
         let bytes = bytes.slice(entry.bytes);
         add(entry.name, Stored { file: file.to_owned(), dtype: entry.dtype, shape: entry.shape, bytes })?;
     }
