@@ -158,18 +158,18 @@ pub fn compile(
     let fixed = fixed.expect("invariant: the pipeline passes the fixed level").verify()?;
 
     watcher.stage("partition");
-    let footprints = seamount_emit::footprints(&network, &options.arch)?;
-    let partition_options = seamount_partition::Options { weights: options.weights, ..Default::default() };
+    let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
+    let partition_options = seamount_partition::Options { weights: options.weights };
     let core_map = seamount_partition::partition(&network, &footprints, &options.arch, &partition_options)?;
     watcher.stage("emit");
     let emit_options = EmitOptions {
+        producer: concat!("seamount ", env!("CARGO_PKG_VERSION")).to_owned(),
         tokenizer: checkpoint.tokenizer().cloned(),
         bos_id: checkpoint.config().bos_token_id,
         eos_id: checkpoint.config().eos_token_id,
         options: meta_options(options),
-        ..EmitOptions::default()
     };
-    let program = seamount_emit::emit(&network, &core_map, &options.arch, &emit_options)?;
+    let program = seamount_emit::emit(&network, &core_map, &options.arch, emit_options)?;
     Ok(Compilation { model, fixed, network, core_map, program })
 }
 

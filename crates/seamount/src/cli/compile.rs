@@ -1,0 +1,207 @@
+//! `seamount compile`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use seamount::calibration::SampleSize;
+use seamount::{CalibrationText, Compilation, CompileOptions, Watcher, compile};
+use seamount_arch::Arch;
+use seamount_hf::Checkpoint;
+use seamount_ir::Module;
+use seamount_ir::syntax::DEFAULT_ELIDE_ABOVE;
+use seamount_partition::WeightEncoding;
+
+use super::output::Output;
+use super::progress;
+use super::summary::Summary;
+use super::{Failure, Outcome};
+
+/// Compile a Hugging Face checkpoint to a program.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seamount compile my-checkpoint
+  seamount compile my-checkpoint -o my.smt --arch loihi2-kapoho-point --head host
+  seamount compile my-checkpoint --calibration train.txt --print-after quantize 2> quantized.smir")]
+pub(super) struct Args {
+    /// The checkpoint's folder: config.json, model.safetensors (or shards), perhaps tokenizer.json.
+    dir: PathBuf,
+    /// The program's file; the folder's name with .smt where it is left out.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+    /// Writes the core map: as JSON where the name ends with .json, else as text.
+    #[arg(long, value_name = "FILE")]
+    core_map: Option<PathBuf>,
+    /// Prints the module after a pass on standard error (`all` for each).
+    #[arg(long, value_name = "PASS")]
+    print_after: Vec<String>,
+}
+
+/// What a compilation can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The system: a shipped name (see `seamount arch list`) or a TOML file.
+    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_ARCH)]
+    arch: String,
+    /// How ternary weights are stored.
+    #[arg(long, value_enum, default_value_t = Weights::Ternary)]
+    weights: Weights,
+    /// Width of the payloads that linear layers multiply, sign included.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=24))]
+    payload_bits: u32,
+    /// Who computes the logits.
+    #[arg(long, value_enum, default_value_t = Head::Chip)]
+    head: Head,
+    /// Text to calibrate on, one passage a line. Where it is left out, the folder's calibration.txt, or else what
+    /// the model says itself.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Lets neurons show the model's named outputs to the emulator, at one instruction each.
+    #[arg(long)]
+    probes: bool,
+}
+
+/// The paper's system.
+const DEFAULT_ARCH: &str = "loihi2-alia-point";
+/// Weights that sampled calibration tokens may touch in all: large models are calibrated on fewer tokens.
+const CALIBRATION_WORK: usize = 2_000_000_000;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Weights {
+    /// Two bits each.
+    Ternary,
+    /// Eight bits each, as in the paper.
+    Int8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Head {
+    /// Neurocores.
+    Chip,
+    /// The host, with the same integers.
+    Host,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
+    let checkpoint = Checkpoint::open(&args.dir)?;
+    let mut options = args.options.resolve()?;
+    options.calibration = calibration(&args.options, &args.dir, &checkpoint)?;
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.smt", checkpoint.name())));
+    let compilation = compile_with_progress(&checkpoint, &options, &args.print_after)?;
+    if let Some(map_path) = &args.core_map {
+        write_core_map(&compilation, map_path)?;
+    }
+    compilation.program.save(&path).map_err(|error| Failure::program(&path, &error))?;
+    let summary = Summary::of(&compilation, &path)?;
+    output.result(&summary, &summary)?;
+    Ok(Outcome::Done)
+}
+
+impl Options {
+    /// The options as the compiler takes them; the calibration text is the caller's business.
+    pub(super) fn resolve(&self) -> Result<CompileOptions, Failure> {
+        Ok(CompileOptions {
+            weights: match self.weights {
+                Weights::Ternary => WeightEncoding::Ternary2,
+                Weights::Int8 => WeightEncoding::Int8,
+            },
+            payload_bits: self.payload_bits,
+            head_on_host: self.head == Head::Host,
+            probes: self.probes,
+            ..CompileOptions::new(load_arch(&self.arch)?)
+        })
+    }
+}
+
+/// A shipped system by name, or a file.
+pub(super) fn load_arch(name: &str) -> Result<Arch, Failure> {
+    let path = Path::new(name);
+    if !path.exists() || Arch::shipped_names().contains(&name) {
+        return Arch::shipped(name).map_err(|error| Failure::arch(name, &error));
+    }
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    Arch::from_toml(&text).map_err(|error| Failure::arch(name, &error))
+}
+
+/// Compiles while a spinner says what is being done.
+pub(super) fn compile_with_progress(
+    checkpoint: &Checkpoint,
+    options: &CompileOptions,
+    print_after: &[String],
+) -> Result<Compilation, Failure> {
+    let known = seamount::passes::all();
+    let is_known = |name: &String| name == ALL || known.iter().any(|pass| pass.info.name == name);
+    if let Some(unknown) = print_after.iter().find(|name| !is_known(name)) {
+        let nearest = seamount_ir::syntax::nearest(unknown, known.iter().map(|pass| pass.info.name));
+        let message = format!("unknown pass `{unknown}`; help: did you mean `{}`?", nearest.unwrap_or(ALL));
+        return Err(Failure::new("pass", message));
+    }
+    let mut watcher = Spinner { bar: progress::spinner(), print_after };
+    let compilation = compile(checkpoint, options, &mut watcher);
+    watcher.bar.finish_and_clear();
+    Ok(compilation?)
+}
+
+const ALL: &str = "all";
+
+struct Spinner<'s> {
+    bar: ProgressBar,
+    print_after: &'s [String],
+}
+
+impl Watcher for Spinner<'_> {
+    fn stage(&mut self, name: &str) {
+        self.bar.set_message(name.to_owned());
+    }
+
+    #[expect(clippy::print_stderr, reason = "what a pass left is asked for on standard error, beside the result")]
+    fn after_pass(&mut self, pass: &str, module: &Module) {
+        if self.print_after.iter().any(|name| name == pass || name == ALL) {
+            self.bar.suspend(|| eprintln!("// after {pass}\n{}", module.to_text(DEFAULT_ELIDE_ABOVE)));
+        }
+    }
+}
+
+fn calibration(options: &Options, dir: &Path, checkpoint: &Checkpoint) -> Result<CalibrationText, Failure> {
+    let read = |path: &Path| {
+        fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error))
+    };
+    if let Some(path) = &options.calibration {
+        return read(path);
+    }
+    let beside = dir.join("calibration.txt");
+    if beside.exists() && checkpoint.tokenizer().is_some() {
+        return read(&beside);
+    }
+    let config = checkpoint.config();
+    let width = config.hidden_size;
+    let per_block = 4 * width * config.inner_size() + 3 * width * config.intermediate();
+    let n_weights = (config.num_hidden_layers * per_block + config.vocab_size * width).max(1);
+    let n_tokens = (CALIBRATION_WORK / n_weights).clamp(64, 1024);
+    let per_sequence = n_tokens.min(128);
+    let size = SampleSize { n_sequences: n_tokens / per_sequence, n_tokens: per_sequence };
+    Ok(CalibrationText::Sampled(size))
+}
+
+fn write_core_map(compilation: &Compilation, path: &Path) -> Result<(), Failure> {
+    let text = if path.extension().is_some_and(|extension| extension == "json") {
+        serde_json::to_string_pretty(&compilation.core_map).expect("invariant: core maps are JSON") + "\n"
+    } else {
+        compilation.core_map.to_string()
+    };
+    write_file(path, &text)
+}
+
+/// Writes beside and renames: no reader sees half a file.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::io(path, &error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

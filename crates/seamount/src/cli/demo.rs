@@ -1,0 +1,56 @@
+//! `seamount demo`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use seamount::{CalibrationText, embedded};
+use seamount_emulator::Emulator;
+use seamount_program::Program;
+use serde_json::json;
+
+use super::compile::{Options, compile_with_progress};
+use super::output::Output;
+use super::run::{SamplingArgs, tell, tokenizer};
+use super::summary::{EventsText, Summary};
+use super::{Failure, Outcome};
+
+/// Compile the embedded model, say where it went, and let it tell a story.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How the story begins.
+    #[arg(long, value_name = "TEXT", default_value = embedded::PROMPT)]
+    prompt: String,
+    /// Keeps the program in a file.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
+    let checkpoint = embedded::checkpoint()?;
+    let mut options = args.options.resolve()?;
+    options.calibration = CalibrationText::Lines(embedded::CALIBRATION.to_owned());
+    let compilation = compile_with_progress(&checkpoint, &options, &[])?;
+
+    let folder = tempfile::tempdir().map_err(|error| Failure::new("io", error))?;
+    let path = args.output.clone().unwrap_or_else(|| folder.path().join("stories-2m.smt"));
+    let failed = |error| Failure::program(&path, &error);
+    compilation.program.save(&path).map_err(failed)?;
+    let summary = Summary::of(&compilation, &path)?;
+    let program = Program::open(&path).map_err(failed)?;
+
+    if !output.is_json() {
+        output.text(&summary)?;
+    }
+    let tokens = tokenizer(&program)?;
+    let prompt_ids = tokens.as_ref().expect("invariant: the embedded model has a tokenizer").prompt(&args.prompt)?;
+    let mut emulator = Emulator::new(Arc::new(program))?;
+    let story = tell(&mut emulator, tokens.as_ref(), Some(&args.prompt), &prompt_ids, &args.sampling, output)?;
+    let events = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps };
+    let text = format!("\n{events}");
+    output.result(text, &json!({ "compilation": summary, "story": story }))?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,65 @@
+//! Results to standard output, failures to standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Failure, Format};
+
+/// Where results go, and in which form.
+#[derive(Debug)]
+pub(super) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes a result, as text or as JSON.
+    pub(super) fn result(&mut self, text: impl Display, json: &impl Serialize) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => self.text(text),
+            Format::Json => self.json(json),
+        }
+    }
+
+    /// Writes text and a line end.
+    pub(super) fn text(&mut self, text: impl Display) -> Result<(), Failure> {
+        let text = text.to_string();
+        self.raw(text.strip_suffix('\n').unwrap_or(&text))?;
+        self.raw("\n")
+    }
+
+    /// Writes text as it is, at once: a story appears word by word.
+    pub(super) fn raw(&mut self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        written.map_err(|error| Failure::output(&error))
+    }
+
+    fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).expect("invariant: results are JSON");
+        self.text(text)
+    }
+
+    /// Writes why a command could not be carried out.
+    pub(super) fn failure(&self, failure: &Failure) {
+        let text = match self.format {
+            Format::Json => serde_json::json!({ "error": failure }).to_string(),
+            Format::Text => {
+                let at = failure.at.as_ref().map(|at| format!("\n  --> {at}")).unwrap_or_default();
+                let help = failure.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+                format!("error[{}]: {}{at}{help}", failure.code, failure.message)
+            }
+        };
+        // There is nobody left to tell where even this fails.
+        _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}

@@ -1,0 +1,189 @@
+//! `seamount run`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seamount::tokens::{TextTokens, parse_ids};
+use seamount::{Sampler, generate};
+use seamount_emulator::{Emulator, Events};
+use seamount_program::Program;
+use serde::Serialize;
+
+use super::output::Output;
+use super::summary::EventsText;
+use super::{Failure, Outcome};
+
+/// Continue a text with a program on the emulator.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seamount run my.smt --prompt \"Once upon a time\"
+  seamount run my.smt --prompt \"Once\" --temperature 0.8 --top-p 0.9 --seed 7
+  seamount run my.smt --prompt-ids 1,17,42 --format json")]
+pub(super) struct Args {
+    /// The program's file.
+    program: PathBuf,
+    #[command(flatten)]
+    prompt: PromptArgs,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+    /// Says on standard error what happened on the cores.
+    #[arg(long)]
+    stats: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct PromptArgs {
+    /// The text to continue.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// The tokens to continue, for programs without a tokenizer.
+    #[arg(long, value_name = "IDS")]
+    prompt_ids: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SamplingArgs {
+    /// Tokens to generate at most.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    max_tokens: usize,
+    /// Above 0 chooses at random, the more evenly the higher.
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = at_least_zero)]
+    temperature: f64,
+    /// Chooses among the likeliest tokens that together have this probability.
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
+    top_p: f64,
+    /// Starts the random choices; the same seed gives the same text.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+}
+
+impl SamplingArgs {
+    pub(super) fn sampler(&self) -> Sampler {
+        Sampler::new(self.temperature, self.top_p, self.seed)
+    }
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
+    let program = open(&args.program)?;
+    let tokens = tokenizer(&program)?;
+    let prompt_ids = match (&args.prompt.prompt, &args.prompt.prompt_ids, &tokens) {
+        (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
+        (Some(_), _, None) => {
+            return Err(Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
+                .at(args.program.display())
+                .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json"));
+        }
+        (None, ids, _) => parse_ids(ids.as_deref().unwrap_or_default())?,
+    };
+    if prompt_ids.is_empty() {
+        return Err(Failure::new("usage", "the prompt has no token; the program needs one to begin with"));
+    }
+    let mut emulator = Emulator::new(program)?;
+    let prompt = args.prompt.prompt.as_deref();
+    let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, output)?;
+    if args.stats && !output.is_json() {
+        let text = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps }.to_string();
+        _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    }
+    if output.is_json() {
+        output.result("", &story)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A continued text, and what it took.
+#[derive(Debug, Serialize)]
+pub(super) struct Story {
+    prompt: Option<String>,
+    prompt_ids: Vec<u32>,
+    text: Option<String>,
+    generated_ids: Vec<u32>,
+    n_prompt_tokens: usize,
+    n_generated_tokens: usize,
+    pub(super) n_steps: u64,
+    pub(super) events: Events,
+    host_events: Events,
+}
+
+impl Story {
+    pub(super) fn n_tokens(&self) -> usize {
+        self.n_prompt_tokens + self.n_generated_tokens
+    }
+}
+
+/// Continues a prompt; as text, each word is written as soon as it is there.
+pub(super) fn tell(
+    emulator: &mut Emulator,
+    tokens: Option<&TextTokens>,
+    prompt: Option<&str>,
+    prompt_ids: &[u32],
+    sampling: &SamplingArgs,
+    output: &mut Output,
+) -> Result<Story, Failure> {
+    let live = !output.is_json();
+    if live && let Some(prompt) = prompt {
+        output.raw(prompt)?;
+    }
+    let mut ids: Vec<u32> = Vec::new();
+    let mut written = String::new();
+    let mut failed = None;
+    let generated = generate(emulator, prompt_ids, sampling.max_tokens, &mut sampling.sampler(), |token| {
+        ids.push(token);
+        let shown = match tokens {
+            Some(tokens) => tokens.text(&ids).map_err(Failure::from),
+            None => Ok(ids.iter().map(|id| format!("{id} ")).collect()),
+        };
+        let result = shown.and_then(|text| {
+            // A character may be spread over several tokens: its first bytes alone show as a replacement.
+            let grown = text.strip_prefix(&written).filter(|new| !new.ends_with(char::REPLACEMENT_CHARACTER));
+            if let Some(new) = grown {
+                if live {
+                    output.raw(new)?;
+                }
+                written.clone_from(&text);
+            }
+            Ok(())
+        });
+        failed = result.err();
+        failed.is_none()
+    })?;
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    if live {
+        output.raw("\n")?;
+    }
+    Ok(Story {
+        prompt: prompt.map(str::to_owned),
+        prompt_ids: prompt_ids.to_vec(),
+        text: tokens.map(|tokens| tokens.text(&generated)).transpose()?,
+        n_prompt_tokens: prompt_ids.len(),
+        n_generated_tokens: generated.len(),
+        generated_ids: generated,
+        n_steps: emulator.n_steps(),
+        events: emulator.events().iter().sum(),
+        host_events: emulator.host_events(),
+    })
+}
+
+pub(super) fn open(path: &Path) -> Result<Arc<Program>, Failure> {
+    Program::open(path).map(Arc::new).map_err(|error| Failure::program(path, &error))
+}
+
+pub(super) fn tokenizer(program: &Program) -> Result<Option<TextTokens>, Failure> {
+    let host = &program.host;
+    let tokens = program.tokenizer.as_ref().map(|bytes| TextTokens::from_bytes(bytes, host.bos_id, host.eos_id));
+    Ok(tokens.transpose()?)
+}
+
+fn at_least_zero(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if value >= 0.0 && value.is_finite() { Ok(value) } else { Err("expected 0 or more".into()) }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("expected a number above 0, at most 1".into()) }
+}

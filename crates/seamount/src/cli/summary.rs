@@ -1,0 +1,126 @@
+//! What a compilation and a run come to, in a few lines.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use seamount::Compilation;
+use seamount_emulator::Events;
+use seamount_report::Report;
+use serde::Serialize;
+
+use super::Failure;
+
+/// What was compiled, and where it went.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    model: String,
+    arch: String,
+    output: PathBuf,
+    file_bytes: u64,
+    n_weights: u64,
+    n_chips_used: u64,
+    n_cores_used: u64,
+    n_groups: u64,
+    n_neurons: u64,
+    synapse_bytes: u64,
+    latency_steps: u32,
+}
+
+impl Summary {
+    /// Of a compilation that was written to `path`.
+    pub(super) fn of(compilation: &Compilation, path: &Path) -> Result<Self, Failure> {
+        let file = std::fs::metadata(path).map_err(|error| Failure::io(path, &error))?;
+        let program = &compilation.program;
+        let report = Report::of(program);
+        let model = &compilation.fixed;
+        let n_weights = model
+            .graph
+            .in_order()
+            .into_iter()
+            .filter_map(|value| match &model.graph.node(value).op {
+                seamount_ir::fixed::Op::Linear { weight } => Some(model.constants[weight].n_elements() as u64),
+                _ => None,
+            })
+            .sum();
+        Ok(Self {
+            model: program.meta.model.clone(),
+            arch: program.arch.name().to_owned(),
+            output: path.to_owned(),
+            file_bytes: file.len(),
+            n_weights,
+            n_chips_used: report.mapping.n_chips_used,
+            n_cores_used: report.mapping.n_cores_used,
+            n_groups: program.groups.len() as u64,
+            n_neurons: program.groups.iter().map(|group| u64::from(group.n_neurons)).sum(),
+            synapse_bytes: report.mapping.usage.synapse_bytes,
+            latency_steps: program.host.latency_steps,
+        })
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: {} weights in {} neurons of {} groups",
+            self.model,
+            grouped(self.n_weights),
+            grouped(self.n_neurons),
+            self.n_groups
+        )?;
+        writeln!(
+            f,
+            "{}: {} chip(s), {} neurocores, {} bytes of synapses, {} steps from token to logits",
+            self.arch,
+            self.n_chips_used,
+            self.n_cores_used,
+            grouped(self.synapse_bytes),
+            self.latency_steps
+        )?;
+        writeln!(f, "{}: {} bytes", self.output.display(), grouped(self.file_bytes))
+    }
+}
+
+/// What happened on the cores, over some tokens.
+#[derive(Debug)]
+pub(super) struct EventsText<'e> {
+    pub(super) events: &'e Events,
+    pub(super) n_tokens: usize,
+    pub(super) n_steps: u64,
+}
+
+impl fmt::Display for EventsText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} tokens in {} steps", grouped(self.n_tokens as u64), grouped(self.n_steps))?;
+        writeln!(f, "{:<22} {:>16} {:>14}", "events on the chips", "in all", "a token")?;
+        let events = self.events;
+        for (name, count) in [
+            ("spikes", events.spikes),
+            ("zero payloads, unsent", events.zero_payloads),
+            ("messages", events.messages),
+            ("synaptic operations", events.synaptic_ops),
+            ("instructions", events.instructions),
+            ("hops", events.hops),
+            ("chip crossings", events.chip_crossings),
+            ("saturations", events.accumulator_overflows + events.register_saturations),
+        ] {
+            #[expect(clippy::cast_precision_loss, reason = "shown to one digit")]
+            let each = count as f64 / self.n_tokens.max(1) as f64;
+            writeln!(f, "{name:<22} {:>16} {each:>14.1}", grouped(count))?;
+        }
+        Ok(())
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
