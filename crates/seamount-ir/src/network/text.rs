@@ -233,6 +233,9 @@ fn read_group(block: &Block) -> Result<Group, ParseError> {
         body: vec![],
     };
     attributes.finish()?;
+    if let Some(inner) = block.blocks.first() {
+        return Err(ParseError::new(inner.at, format!("a group has no inner `{}`", inner.keyword)));
+    }
     let mut n_locals = 0;
     for statement in &block.statements {
         let mut reader = Reader::new(statement);

@@ -125,9 +125,12 @@ impl<'p, 't> Parser<'p, 't> {
         Ok(block)
     }
 
-    /// `keyword "name" {`: no statement has a quoted text right before its attributes.
+    /// `keyword "name" {` at the end of a line; the attributes of a statement begin on the line of their brace.
     fn opens_block(&self) -> bool {
-        matches!(self.tokens.get(self.next + 2), Some((_, Token::Punct('{'))))
+        match self.tokens.get(self.next + 2..) {
+            Some([(brace, Token::Punct('{')), (inside, _), ..]) => inside.line > brace.line,
+            _ => false,
+        }
     }
 
     fn constant(&mut self) -> Result<(String, Tensor), ParseError> {
