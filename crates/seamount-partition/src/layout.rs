@@ -163,9 +163,22 @@ impl<'n> Layout<'n> {
         self.footprints[group.index()].body
     }
 
-    /// The projections out of a group, as indices into the network's.
-    pub fn outgoing(&self, group: GroupId) -> &[usize] {
-        &self.outgoing[group.index()]
+    /// The groups that a group projects to; one with several projections from it comes as often.
+    pub(crate) fn destinations(&self, group: GroupId) -> impl Iterator<Item = GroupId> + '_ {
+        self.outgoing[group.index()].iter().filter_map(|&index| match self.network.projections[index].target {
+            Target::Accumulator(to, _) => Some(to),
+            Target::Logits => None,
+        })
+    }
+
+    /// Whether a group has ternary weights that are written in eight bits.
+    pub(crate) fn has_wide_ternary(&self, group: GroupId) -> bool {
+        self.incoming[group.index()].iter().any(|&(index, _)| match &self.network.projections[index].weights {
+            Weights::Matrix(name) => {
+                self.network.constants[name].elem() == Elem::Ternary && self.encodings[index] == RowEncoding::Dense8
+            }
+            Weights::Identity | Weights::Ones => false,
+        })
     }
 
     /// The blocks of a slice, in the order of their axons and rows; a projection without sources has none.
@@ -223,7 +236,7 @@ impl<'n> Layout<'n> {
 
     /// Destinations of one neuron: all slices of a target, or the one that holds the neuron of its number.
     fn output_axons_per_neuron(&self, group: GroupId, n_slices: &[usize]) -> u64 {
-        let destinations = self.outgoing(group).iter().map(|&index| {
+        let destinations = self.outgoing[group.index()].iter().map(|&index| {
             let projection = &self.network.projections[index];
             match (projection.target, &projection.weights) {
                 (Target::Logits, _) | (Target::Accumulator(..), Weights::Identity) => 1,

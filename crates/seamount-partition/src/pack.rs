@@ -9,10 +9,9 @@ use std::ops::Range;
 
 use seamount_arch::Arch;
 use seamount_ir::network::GroupId;
-use seamount_ir::tensor::Elem;
 
 use crate::error::PartitionError;
-use crate::layout::{Layout, WeightEncoding};
+use crate::layout::Layout;
 use crate::map::{CoreMap, CorePlan, Place, SlicePlan};
 use crate::slice::is_head;
 use crate::usage::{Capacity, Usage};
@@ -144,8 +143,8 @@ fn check_size(layout: &Layout<'_>, arch: &Arch, cores: &[CorePlan]) -> Result<()
 fn larger_systems(layout: &Layout<'_>, arch: &Arch, needed_chips: u64) -> String {
     let network = layout.network();
     let mut help = Vec::new();
-    let has_ternary = network.constants.values().any(|constant| constant.elem() == Elem::Ternary);
-    if layout.weights() == WeightEncoding::Int8 && has_ternary && arch.synapse_weight_bits().any(|bits| bits == 2) {
+    let has_wide_ternary = network.group_ids().any(|group| layout.has_wide_ternary(group));
+    if has_wide_ternary && arch.synapse_weight_bits().any(|bits| bits == 2) {
         help.push("--weights ternary".to_owned());
     }
     if network.groups.iter().any(|group| !group.on_host && is_head(network, group)) {

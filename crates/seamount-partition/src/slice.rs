@@ -9,7 +9,7 @@ use std::ops::Range;
 use seamount_ir::network::{Group, GroupId, Network, Source, Target};
 
 use crate::error::PartitionError;
-use crate::layout::{Layout, WeightEncoding};
+use crate::layout::Layout;
 use crate::usage::{Excess, Limit, Usage};
 
 /// The most neurons of a slice: entries of sparse rows name a neuron in two bytes.
@@ -52,11 +52,7 @@ fn destinations_first(layout: &Layout<'_>) -> Vec<GroupId> {
                 continue;
             }
             stack.push((group, true));
-            for &index in layout.outgoing(group).iter().rev() {
-                if let Target::Accumulator(to, _) = network.projections[index].target {
-                    stack.push((to, false));
-                }
-            }
+            stack.extend(layout.destinations(group).map(|to| (to, false)));
         }
     }
     order
@@ -94,21 +90,18 @@ fn divide(n: usize, n_slices: usize) -> Vec<Range<usize>> {
     (0..n_slices).map(|slice| start(slice)..start(slice + 1)).collect()
 }
 
-fn refuse(layout: &Layout<'_>, group: GroupId, excess: Excess) -> PartitionError {
+fn refuse(layout: &Layout<'_>, id: GroupId, excess: Excess) -> PartitionError {
     let network = layout.network();
-    let group = network.group(group);
-    let int8 = layout.weights() == WeightEncoding::Int8;
+    let group = network.group(id);
+    let narrower_helps = match excess.limit {
+        Limit::SynapseBytes | Limit::TotalBytes => layout.has_wide_ternary(id),
+        // Narrower weights make fewer slices of the groups that this one projects to.
+        Limit::OutputAxons => layout.destinations(id).any(|to| layout.has_wide_ternary(to)),
+        Limit::InputAxons | Limit::MicrocodeBytes | Limit::Neurons => false,
+    };
     let mut help = Vec::new();
-    match excess.limit {
-        Limit::SynapseBytes | Limit::TotalBytes | Limit::OutputAxons if int8 => {
-            help.push("--weights ternary".to_owned())
-        }
-        Limit::InputAxons
-        | Limit::OutputAxons
-        | Limit::SynapseBytes
-        | Limit::MicrocodeBytes
-        | Limit::Neurons
-        | Limit::TotalBytes => {}
+    if narrower_helps {
+        help.push("--weights ternary".to_owned());
     }
     if is_head(network, group) {
         help.push("--head host".to_owned());
