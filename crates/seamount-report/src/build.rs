@@ -8,7 +8,7 @@ use seamount_program::{Core, Dest, Encoding, Place, Program, Slice};
 use crate::account::{self, CoreAccount, count, index};
 use crate::report::{
     ArchSection, ChipRow, CoreRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind, LayerRow, LimitRow,
-    Mapping, ProgramSection, Report, RunsOn, SCHEMA_VERSION, SliceRow, WeightEncoding,
+    Mapping, ProgramSection, Report, RunsOn, SCHEMA_VERSION, SliceRow, WeightEncoding, find,
 };
 use crate::resource::{Resource, ratio, rounded};
 use crate::usage::Usage;
@@ -309,10 +309,6 @@ fn fullest(cores: &[CoreRow]) -> Vec<FullestCore> {
     rows.sort_by(|a, b| b.fill.total_cmp(&a.fill).then(a.core_idx.cmp(&b.core_idx)));
     rows.truncate(N_FULLEST);
     rows
-}
-
-fn find(cores: &[CoreRow], core_idx: u32) -> Option<&CoreRow> {
-    cores.binary_search_by_key(&core_idx, |row| row.core_idx).ok().map(|at| &cores[at])
 }
 
 fn runs_on(core: &Core) -> RunsOn {

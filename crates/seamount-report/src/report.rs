@@ -326,6 +326,11 @@ impl Report {
 
     /// The neurocore of an index of the program; `None` for a core that the host plays.
     pub fn core(&self, core_idx: u32) -> Option<&CoreRow> {
-        self.cores.binary_search_by_key(&core_idx, |row| row.core_idx).ok().map(|at| &self.cores[at])
+        find(&self.cores, core_idx)
     }
+}
+
+/// The neurocore of an index of the program; `cores` is in the program's order.
+pub(crate) fn find(cores: &[CoreRow], core_idx: u32) -> Option<&CoreRow> {
+    cores.binary_search_by_key(&core_idx, |row| row.core_idx).ok().map(|at| &cores[at])
 }

@@ -15,7 +15,7 @@ pub struct Usage {
     pub n_input_axons: u64,
     /// Output axons (fan-out).
     pub n_output_axons: u64,
-    /// Weights that are stored, zeros included; axons that share a row count it once.
+    /// Weights that are stored, zeros included; axons of a block that share a row count it once.
     pub n_weights: u64,
     /// Weights that one spike on each input axon would meet: the synaptic operations of a token without zero payloads.
     pub n_synapses: u64,
