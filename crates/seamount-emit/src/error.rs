@@ -64,7 +64,7 @@ pub enum EmitError {
         most: u32,
     },
     /// A constant has no data or the wrong elements.
-    #[error("constant @{name} {source}")]
+    #[error("constant @{name}: {source}")]
     Constant {
         /// The constant.
         name: String,

@@ -4,25 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use seamount_arch::Arch;
 use seamount_ir::kernel::{Arg, Kernel, Local, Word, evaluate};
 use seamount_ir::network::{BodyOp, Group, Network, Source, Target, Weights};
 use seamount_microcode::{Body, Condition, Instr, Polarity, Rounding, Src, semantics};
-
-/// One chip.
-pub const ONE_CHIP: &str = "loihi2-oheo-gulch";
-
-/// One Loihi 2 chip with other numbers, as (section, key, value).
-pub fn arch(changes: &[(&str, &str, String)]) -> Arch {
-    let mut sections: BTreeMap<&str, String> = BTreeMap::new();
-    for (section, key, value) in changes {
-        let line = format!("{key} = {{ value = {value}, status = \"assumed\", note = \"test\" }}\n");
-        sections.entry(section).or_default().push_str(&line);
-    }
-    let sections: String = sections.iter().map(|(section, lines)| format!("[{section}]\n{lines}")).collect();
-    let text = format!("extends = \"{ONE_CHIP}\"\nname = \"test\"\ndescription = \"test\"\n{sections}");
-    Arch::from_toml(&text).expect("in range")
-}
 
 /// What a neuron did in one run: (port, payload), zeros left out, and (probe, value).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
