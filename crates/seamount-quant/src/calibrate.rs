@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use seamount_ir::Module;
-use seamount_ir::model::{Interpreter, Model, Observed};
+use seamount_ir::model::{InterpretError, Interpreter, Model, Observed};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError, Value};
 
@@ -33,13 +33,13 @@ impl Calibrate {
     /// Unknown options, and tokens that are no lists of token ids.
     pub fn from_options(mut options: Attributes) -> Result<Box<dyn Pass>, ParseError> {
         let tokens = options.take("tokens");
+        options.clone().finish()?;
         let sequences = match options.require("tokens", tokens)? {
             Value::List(items) if items.iter().all(|item| matches!(item, Value::List(_))) => {
                 items.iter().map(|item| sequence(item, &options)).collect::<Result<_, _>>()?
             }
             one => vec![sequence(&one, &options)?],
         };
-        options.finish()?;
         Ok(Box::new(Self { sequences }))
     }
 }
@@ -53,13 +53,19 @@ impl Pass for Calibrate {
         let Module::Model(model) = module else { return Err(PassError::level(&INFO, &module)) };
         let n_tokens: usize = self.sequences.iter().map(Vec::len).sum();
         if n_tokens == 0 {
-            return Err(PassError::cannot("calibrate", "there are no tokens to run; give some, `tokens = [1, 2]`"));
+            return Err(PassError::cannot("tokens", "there are none to run; give some, `tokens = [1, 2]`"));
         }
         let model = model.verify()?;
-        let interpreter =
-            Interpreter::new(&model).map_err(|error| PassError::cannot("calibrate", error.to_string()))?;
-        let seen: Vec<Vec<Seen>> =
-            self.sequences.par_iter().map(|sequence| run(&interpreter, sequence)).collect::<Result<_, _>>()?;
+        let interpreter = Interpreter::new(&model).map_err(|error| PassError::cannot("model", error.to_string()))?;
+        let seen: Vec<Vec<Seen>> = self
+            .sequences
+            .par_iter()
+            .enumerate()
+            .map(|(index, sequence)| {
+                run(&interpreter, sequence)
+                    .map_err(|error| PassError::cannot(format!("sequence {index}"), error.to_string()))
+            })
+            .collect::<Result<_, _>>()?;
         let mut total = vec![Seen::default(); model.graph.len()];
         for sequence in &seen {
             total.iter_mut().zip(sequence).for_each(|(total, seen)| total.merge(seen));
@@ -125,12 +131,11 @@ impl Seen {
 }
 
 /// One sequence from a zero state: what each value took, in the order of the text.
-fn run(interpreter: &Interpreter, sequence: &[u32]) -> Result<Vec<Seen>, PassError> {
+fn run(interpreter: &Interpreter, sequence: &[u32]) -> Result<Vec<Seen>, InterpretError> {
     let mut state = interpreter.initial_state();
     let mut seen: Vec<Seen> = Vec::new();
     for &token in sequence {
-        let values =
-            interpreter.step(token, &mut state).map_err(|error| PassError::cannot("calibrate", error.to_string()))?;
+        let values = interpreter.step(token, &mut state)?;
         seen.resize(values.iter().count(), Seen::default());
         for (seen, (_, vector)) in seen.iter_mut().zip(values.iter()) {
             seen.add(vector);

@@ -7,12 +7,14 @@
 //! gives the same output at any thread count.
 //! **Invariant:** knows the levels of `seamount-ir` only: no checkpoint format, no hardware.
 
+pub mod approximate;
 pub mod calibrate;
 pub mod drop_token_rounding;
 pub mod expand_norm;
 pub mod fold_double_norm;
 pub mod fold_gate_norm;
 pub mod fold_lower_bound;
+pub mod functions;
 pub mod late_norm;
 pub mod quantize;
 pub mod registry;

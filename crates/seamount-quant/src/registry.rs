@@ -4,8 +4,8 @@ use seamount_ir::pass::Registered;
 
 use crate::rewrite::without_options;
 use crate::{
-    calibrate, drop_token_rounding, expand_norm, fold_double_norm, fold_gate_norm, fold_lower_bound, late_norm, quantize,
-    split_projections, ternarize,
+    approximate, calibrate, drop_token_rounding, expand_norm, fold_double_norm, fold_gate_norm, fold_lower_bound,
+    late_norm, quantize, split_projections, ternarize,
 };
 
 /// The passes, in the order in which a compilation runs them.
@@ -24,5 +24,6 @@ pub fn passes() -> Vec<Registered> {
         Registered { info: &late_norm::INFO, make: without_options::<late_norm::LateNorm> },
         Registered { info: &calibrate::INFO, make: calibrate::Calibrate::from_options },
         Registered { info: &quantize::INFO, make: quantize::Quantize::from_options },
+        Registered { info: &approximate::INFO, make: without_options::<approximate::Approximate> },
     ]
 }

@@ -1,0 +1,115 @@
+//! `approximate`: integer functions in place of the ideal ones.
+
+use seamount_ir::fixed::{Fixed, Op};
+use seamount_ir::kernel::Kernel;
+use seamount_ir::pass::{Pass, PassError, PassInfo};
+use seamount_ir::{Module, ValueId};
+
+use crate::functions::{GATE_FRACTION_BITS, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, inv_sqrt, sigmoid, silu};
+
+/// What is known of `approximate`.
+pub static INFO: PassInfo = PassInfo {
+    name: "approximate",
+    description: "Replaces sigmoid, silu and inv_sqrt by functions made of a neuron's instructions, errors stated.",
+    from: seamount_ir::Level::Fixed,
+    to: seamount_ir::Level::Fixed,
+    options: &[],
+};
+
+/// `sigmoid`, `silu` and `inv_sqrt` → `call` of a function of [`crate::functions`], one for each format.
+///
+/// Sigmoids and silus must have units that are powers of two in the range of the functions, and a silu the same unit
+/// before and after; words must have 24 bits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Approximate;
+
+impl Pass for Approximate {
+    fn info(&self) -> &'static PassInfo {
+        &INFO
+    }
+
+    fn run(&self, module: Module) -> Result<Module, PassError> {
+        let Module::Fixed(fixed) = module else { return Err(PassError::level(&INFO, &module)) };
+        let mut fixed = fixed.verify()?.into_inner();
+        for value in fixed.graph.in_order() {
+            let Some(kernel) = function(&fixed, value)? else { continue };
+            let name = kernel.name.clone();
+            tracing::debug!(pass = INFO.name, %value, name, n_ops = kernel.ops.len(), "approximated");
+            match fixed.kernels.get(&name) {
+                Some(present) if *present != kernel => {
+                    let message = format!("there is another fn {name:?} of this name already; rename it");
+                    return Err(PassError::cannot(value, message));
+                }
+                Some(_) => {}
+                None => _ = fixed.kernels.insert(name.clone(), kernel),
+            }
+            fixed.graph.node_mut(value).op = Op::Call { kernel: name };
+        }
+        Ok(Module::Fixed(fixed))
+    }
+}
+
+/// The function that stands for a value's operation, where it is one of the ideal ones.
+fn function(fixed: &Fixed, value: ValueId) -> Result<Option<Kernel>, PassError> {
+    let node = fixed.graph.node(value);
+    let name = node.op.name();
+    let unsupported = |what: &str, expected: String, found: String| {
+        PassError::cannot(value, format!("`{name}` has {what} {found}, supported are {expected}"))
+    };
+    let fraction_bits = |what: &str, scale: f64, range: std::ops::RangeInclusive<u32>| {
+        let found = power_of_two(scale).filter(|bits| range.contains(bits));
+        let (lo, hi) = (range.start(), range.end());
+        found.ok_or_else(|| unsupported(what, format!("2^-{lo} to 2^-{hi}"), unit(scale)))
+    };
+    let input_scale = fixed.graph.operands(value).first().map_or(1.0, |&x| fixed.graph.node(x).ty.scale);
+    let kernel = match &node.op {
+        Op::Sigmoid => {
+            let input = fraction_bits("an operand of unit", input_scale, INPUT_FRACTION_BITS)?;
+            let output = fraction_bits("a result of unit", node.ty.scale, GATE_FRACTION_BITS)?;
+            sigmoid(input, output)
+        }
+        Op::Silu => {
+            let bits = fraction_bits("an operand of unit", input_scale, INPUT_FRACTION_BITS)?;
+            let output = fraction_bits("a result of unit", node.ty.scale, INPUT_FRACTION_BITS)?;
+            if output != bits {
+                return Err(unsupported("a result of unit", format!("its operand's, 2^-{bits}"), unit(node.ty.scale)));
+            }
+            silu(bits)
+        }
+        Op::InvSqrt { fraction } => {
+            let (lo, hi) = ROOT_FRACTION_BITS.into_inner();
+            let kernel = inv_sqrt(*fraction);
+            Some(kernel.ok_or_else(|| unsupported("fraction bits", format!("{lo} to {hi}"), fraction.to_string()))?)
+        }
+        Op::Embed { .. }
+        | Op::Affine { .. }
+        | Op::Multiply { .. }
+        | Op::Add
+        | Op::Linear { .. }
+        | Op::ReduceSum { .. }
+        | Op::Call { .. }
+        | Op::GatedRecurrence { .. } => None,
+    };
+    if kernel.is_some() && fixed.word != WORD {
+        return Err(unsupported(
+            "words of",
+            format!("words of {} bits", WORD.bits),
+            format!("{} bits", fixed.word.bits),
+        ));
+    }
+    Ok(kernel)
+}
+
+/// The number of fraction bits of a unit that is `2^-bits`.
+fn power_of_two(scale: f64) -> Option<u32> {
+    #[expect(clippy::cast_possible_truncation, reason = "exponents of doubles are small")]
+    let exponent = (-scale.log2()).round() as i32;
+    let bits = u32::try_from(exponent).ok()?;
+    (2f64.powi(-exponent) == scale).then_some(bits)
+}
+
+/// A unit as it stands in text.
+fn unit(scale: f64) -> String {
+    let exponent = scale.log2().round();
+    if 2f64.powf(exponent) == scale { format!("2^{exponent}") } else { format!("{scale:?}") }
+}

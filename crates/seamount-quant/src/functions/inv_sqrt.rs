@@ -1,0 +1,80 @@
+//! `1 / sqrt(S)` by normalization, a polynomial and Newton's method.
+
+use std::f64::consts::SQRT_2;
+use std::ops::RangeInclusive;
+
+use seamount_ir::kernel::{Arg, Kernel, Local};
+
+use super::{Builder, constant};
+
+/// Fraction bits that the result may have.
+pub const ROOT_FRACTION_BITS: RangeInclusive<u32> = 12..=34;
+
+/// Largest errors in units of the result, by its fraction bits from 12: over all inputs from 1, by
+/// `examples/measure_functions.rs`, rounded up.
+const MAX_ERROR_UNITS: [f64; 23] = [
+    0.501, 0.501, 0.501, 0.501, 0.501, 0.501, 0.501, 0.503, 0.557, 0.6, 0.667, 0.766, 0.966, 1.36, 1.861, 1.861, 2.023,
+    2.204, 2.331, 2.339, 2.417, 2.417, 2.427,
+];
+
+/// Fraction bits of the normalized operand `m`, 1 to 4, and of the roots `sqrt(2/m)`, up to √2.
+const OPERAND_BITS: u32 = 21;
+const BITS: u32 = 22;
+
+/// `1/sqrt(m)` for `m` from 1 to 4, from the leading coefficient (Remez exchange), and its largest relative error.
+const START: [f64; 4] = [-0.019050413966665805, 0.1946857037721886, -0.7388630493749657, 1.5561871024534706];
+const START_ERROR: f64 = 0.0070407;
+
+/// `2^fraction_bits / sqrt(S)` for words `S` from 1, saturated; `None` where [`ROOT_FRACTION_BITS`] does not have them.
+///
+/// Its `max_error` is in units of the result: the kernel knows the format of neither operand nor result.
+///
+/// `S` is shifted left by an even `2k` to `m` with 22 or 23 significant bits; with the root `y = 2^33/sqrt(m)`, the
+/// result is `y·2^(k + fraction_bits - 33)`. Source: Newton's method as in Lava's fixed-point inverse square root
+/// (`loihi2-facts.md`, 4a); ours normalizes by selection instead of a table, starts from a cubic, and lets the steps
+/// split their error to both sides ([`newton`]).
+pub fn inv_sqrt(fraction_bits: u32) -> Option<Kernel> {
+    if !ROOT_FRACTION_BITS.contains(&fraction_bits) {
+        return None;
+    }
+    let (mut builder, operand) = Builder::new(format!("inv_sqrt_f{fraction_bits}"));
+    let (normalized, k) = normalize(&mut builder, operand);
+    let start = builder.polynomial(normalized, OPERAND_BITS, &START.map(|c| c * SQRT_2), BITS);
+    let negated = builder.neg(normalized);
+    let first_error = 0.75 * START_ERROR * START_ERROR;
+    let root = newton(&mut builder, negated, start, first_error);
+    let root = newton(&mut builder, negated, root, 0.0);
+
+    // y·2^(k + fraction_bits - 33), rounded: a product with a power of two and a constant shift.
+    let shift = 33u32.saturating_sub(fraction_bits);
+    let unit = 1 << fraction_bits.saturating_sub(33);
+    let power = builder.shl(Arg::Const(unit), k);
+    let result = builder.mul(root, power, shift);
+    let index = (fraction_bits - ROOT_FRACTION_BITS.start()) as usize;
+    Some(builder.finish(result, MAX_ERROR_UNITS[index]))
+}
+
+/// Shifts left by `2k` so that 22 or 23 bits are significant; returns the operand and `k`.
+fn normalize(builder: &mut Builder, operand: Local) -> (Local, Local) {
+    let mut shift = |operand: Local, by: i32| {
+        let amount = builder.if_less(operand, 1 << (23 - by), by, 0);
+        (builder.shl(operand, amount), amount)
+    };
+    let (operand, by_16) = shift(operand, 16);
+    let (operand, by_8) = shift(operand, 8);
+    let (operand, by_4) = shift(operand, 4);
+    let (operand, by_2) = shift(operand, 2);
+    let total = builder.add(by_16, by_8);
+    let total = builder.add(total, by_4);
+    let total = builder.add(total, by_2);
+    (operand, builder.shl(total, -1))
+}
+
+/// `y·(3 - m·y²)/2` in units where `m·y²` is about 1. Newton's step errs to one side only, by 3/2 of the squared
+/// error; half of that, added to the factor, makes it err to both by as much.
+fn newton(builder: &mut Builder, negated: Local, root: Local, half_error: f64) -> Local {
+    let product = builder.mul(negated, root, BITS);
+    let product = builder.mul(product, root, BITS + 1);
+    let factor = builder.add(product, constant(1.5 + half_error, BITS));
+    builder.mul(root, factor, BITS)
+}
