@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::usage::{Excess, Limit, Usage};
 
 /// The most neurons of a slice: entries of sparse rows name a neuron in two bytes.
-const MAX_NEURONS_PER_SLICE: usize = 1 << 16;
+pub(crate) const MAX_NEURONS_PER_SLICE: usize = 1 << 16;
 
 /// By group, its neurons in consecutive ranges of nearly equal size.
 ///

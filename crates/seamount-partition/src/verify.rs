@@ -1,7 +1,7 @@
 //! What holds of a core map.
 //!
 //! - `fit`: it is of this network, system and kind of core.
-//! - `group`: a slice is of a group of the network, and not empty.
+//! - `group`: a slice is of a group of the network, not empty, and not longer than sparse rows can number.
 //! - `covered`: the slices of a group hold each of its neurons once.
 //! - `place`: a core exists, is not bad, and is named once; groups that the host runs are there, others are not.
 //! - `usage`: what a core is said to use is what its slices take.
@@ -17,6 +17,7 @@ use seamount_ir::network::Network;
 use crate::error::PartitionError;
 use crate::layout::{Footprint, Layout};
 use crate::map::{CoreMap, Place, group_ids};
+use crate::slice::MAX_NEURONS_PER_SLICE;
 use crate::usage::{Capacity, Usage};
 
 /// A broken rule of a core map.
@@ -102,6 +103,10 @@ impl Checker<'_> {
                     self.broken("group", core.place, format!("there is no neuron group {:?}", slice.group));
                 } else if slice.n_neurons == 0 {
                     self.broken("group", core.place, format!("has an empty slice of {:?}", slice.group));
+                } else if slice.neurons().len() > MAX_NEURONS_PER_SLICE {
+                    let (group, n) = (&slice.group, slice.n_neurons);
+                    let message = format!("has {n} neurons of {group:?}, a slice has at most {MAX_NEURONS_PER_SLICE}");
+                    self.broken("group", core.place, message);
                 }
             }
         }

@@ -206,6 +206,8 @@ fn each_rule_of_a_map_can_be_broken() {
     assert_eq!(rules(&|map| map.arch = "other".into()), ["fit"]);
     assert_eq!(rules(&|map| map.capacity.n_neurons = 1), ["fit"]);
     assert_eq!(rules(&|map| map.cores[0].slices[0].group = "other".into()), ["group", "covered", "usage"]);
+    assert_eq!(rules(&|map| map.cores[0].slices[1].n_neurons = 0)[..2], ["group", "covered"]);
+    assert_eq!(rules(&|map| map.cores[0].slices[1].n_neurons = 1 << 20)[..2], ["group", "covered"]);
     assert_eq!(rules(&|map| map.cores[0].slices[1].n_neurons -= 1), ["covered", "usage"]);
     assert_eq!(rules(&|map| map.cores[0].place = Place::Chip { chip: 1, core: 0 }), ["place"]);
     assert!(rules(&|map| map.cores[0].place = Place::Host).contains(&"place"));

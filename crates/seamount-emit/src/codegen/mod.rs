@@ -1,9 +1,9 @@
 //! From a neuron group's body to its microcode.
 //!
-//! 1. [`dataflow`]: constants folded, equal operations shared, what nobody reads removed, stores forwarded to loads.
-//! 2. [`order`]: an order of evaluation; parameters, states and sums are read as late as possible.
-//! 3. [`select`]: instructions over any number of virtual registers.
-//! 4. [`allocate`]: a linear scan that gives them the registers of the machine.
+//! 1. `dataflow.rs`: constants folded, equal operations shared, what nobody reads removed, stores forwarded to loads.
+//! 2. `order.rs`: an order of evaluation; parameters, states and sums are read as late as possible.
+//! 3. `select.rs`: instructions over any number of virtual registers.
+//! 4. `allocate.rs`: a linear scan that gives them the registers of the machine.
 //!
 //! Steps 2 and 3 are done in several ways, from the order of the source to one that holds few values at a time; the
 //! shortest code that fits the registers wins, and of equals the first.
