@@ -1,7 +1,10 @@
 //! The integer functions against the real ones: what they state of their errors and instructions is so.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where a function is missing")]
+
 use std::ops::Range;
 
+use seamount_ir::fixed::Fixed;
 use seamount_ir::kernel::{Kernel, evaluate};
 use seamount_quant::functions::{
     Errors, GATE_FRACTION_BITS, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, inv_sqrt, measure, sigmoid, silu,
@@ -65,6 +68,19 @@ fn functions_are_as_short_as_stated() {
     for bits in ROOT_FRACTION_BITS {
         assert_eq!(inv_sqrt(bits).unwrap().ops.len(), 29);
     }
+}
+
+/// Constants are words and locals are defined: the verifier of the level in which functions are called says so.
+#[test]
+fn functions_are_valid_kernels() {
+    let text = "fixed \"empty\" {\n vocab_size = 1\n word_bits = 24\n accumulator_bits = 24\n overflow = saturate\n\
+                @embed : i8[1, 1] = [1]\n %0 = embed @embed : s8[1] * 1.0\n output \"logits\", %0\n}";
+    let mut fixed = Fixed::parse(text).unwrap();
+    let sigmoids = INPUT_FRACTION_BITS.flat_map(|input| GATE_FRACTION_BITS.map(move |output| sigmoid(input, output)));
+    let kernels = sigmoids.chain(INPUT_FRACTION_BITS.map(silu)).chain(ROOT_FRACTION_BITS.map(inv_sqrt));
+    fixed.kernels.extend(kernels.map(|kernel| kernel.unwrap()).map(|kernel| (kernel.name.clone(), kernel)));
+    assert_eq!(fixed.kernels.len(), 11 * 16 + 11 + 23);
+    fixed.verify().unwrap();
 }
 
 #[test]
