@@ -101,6 +101,11 @@ impl Interpreter {
         Ok(Self { steps, names, outputs, vocab_size: model.vocab_size, n_states })
     }
 
+    /// The named outputs, in alphabetical order.
+    pub fn output_names(&self) -> impl Iterator<Item = &str> {
+        self.outputs.keys().map(String::as_str)
+    }
+
     /// The state before the first token.
     pub fn initial_state(&self) -> State {
         State(vec![Vec::new(); self.n_states])
@@ -203,6 +208,13 @@ impl<'v> Operand<'v> {
     fn tokens(self) -> impl Iterator<Item = &'v [f32]> {
         self.values.chunks_exact(self.width)
     }
+
+    /// Appends to the result for each token.
+    fn map_tokens(self, mut append: impl FnMut(&[f32], &mut Vec<f32>)) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.values.len());
+        self.tokens().for_each(|x| append(x, &mut out));
+        out
+    }
 }
 
 fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut State) -> Vec<f32> {
@@ -210,22 +222,18 @@ fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut S
     let map = |f: fn(f32) -> f32| operands[0].values.iter().map(|&x| f(x)).collect::<Vec<_>>();
     match &step.kind {
         Kind::Embed(table) => {
-            tokens.iter().flat_map(|&token| &table[token as usize * width..][..width]).copied().collect()
+            let mut out = Vec::with_capacity(tokens.len() * width);
+            tokens.iter().for_each(|&token| out.extend_from_slice(&table[token as usize * width..][..width]));
+            out
         }
-        Kind::RmsNorm { weight, eps } => {
-            let normed = operands[0].tokens().flat_map(|x| {
-                let factor = 1.0 / (mean_square(x) + eps).sqrt();
-                x.iter().zip(weight).map(move |(x, w)| x * factor * w)
-            });
-            normed.collect()
-        }
-        Kind::RoundPerToken { levels } => {
-            let rounded = operands[0].tokens().flat_map(|x| {
-                let scale = levels / x.iter().fold(0f32, |top, v| top.max(v.abs())).max(1e-5);
-                x.iter().map(move |v| (v * scale).round_ties_even().clamp(-levels - 1.0, *levels) / scale)
-            });
-            rounded.collect()
-        }
+        Kind::RmsNorm { weight, eps } => operands[0].map_tokens(|x, out| {
+            let factor = 1.0 / (mean_square(x) + eps).sqrt();
+            out.extend(x.iter().zip(weight).map(|(x, w)| x * factor * w));
+        }),
+        Kind::RoundPerToken { levels } => operands[0].map_tokens(|x, out| {
+            let scale = levels / x.iter().fold(0f32, |top, v| top.max(v.abs())).max(1e-5);
+            out.extend(x.iter().map(|v| (v * scale).round_ties_even().clamp(-levels - 1.0, *levels) / scale));
+        }),
         Kind::Dense(weights) => {
             let mut out = vec![0.0; tokens.len() * width];
             let rows = weights.chunks_exact(operands[0].width);
@@ -241,18 +249,17 @@ fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut S
             }
             out
         }
-        Kind::Slice(start) => operands[0].tokens().flat_map(|x| &x[*start..start + width]).copied().collect(),
+        Kind::Slice(start) => operands[0].map_tokens(|x, out| out.extend_from_slice(&x[*start..start + width])),
         Kind::Sigmoid => map(sigmoid),
         Kind::Silu => map(|x| x * sigmoid(x)),
         Kind::Multiply => multiply(operands[0], operands[1]),
         Kind::Add => operands[0].values.iter().zip(operands[1].values).map(|(a, b)| a + b).collect(),
         Kind::Affine { scale, bias: None } => {
-            operands[0].values.iter().zip(scale.iter().cycle()).map(|(x, s)| x * s).collect()
+            operands[0].map_tokens(|x, out| out.extend(x.iter().zip(scale).map(|(x, s)| x * s)))
         }
-        Kind::Affine { scale, bias: Some(bias) } => {
-            let channels = scale.iter().zip(bias).cycle();
-            operands[0].values.iter().zip(channels).map(|(x, (s, b))| x * s + b).collect()
-        }
+        Kind::Affine { scale, bias: Some(bias) } => operands[0].map_tokens(|x, out| {
+            out.extend(x.iter().zip(scale).zip(bias).map(|((x, s), b)| x * s + b));
+        }),
         Kind::MeanSquare => operands[0].tokens().map(mean_square).collect(),
         Kind::InvSqrt { eps } => operands[0].values.iter().map(|x| 1.0 / (x + eps).sqrt()).collect(),
         Kind::GatedRecurrence { state: index } => {
@@ -283,43 +290,65 @@ fn mean_square(x: &[f32]) -> f32 {
 /// The product of two vectors, or of a vector and a scalar, for all tokens.
 fn multiply(a: Operand<'_>, b: Operand<'_>) -> Vec<f32> {
     match (a.width, b.width) {
-        (_, 1) => a.tokens().zip(b.values).flat_map(|(a, b)| a.iter().map(move |a| a * b)).collect(),
+        (_, 1) => {
+            let mut out = Vec::with_capacity(a.values.len());
+            a.tokens().zip(b.values).for_each(|(a, b)| out.extend(a.iter().map(|a| a * b)));
+            out
+        }
         (1, _) => multiply(b, a),
         _ => a.values.iter().zip(b.values).map(|(a, b)| a * b).collect(),
     }
 }
 
-/// Tokens that a row of weights is applied to at once: their sums and the weights fit the vector registers.
-const TOKENS_AT_ONCE: usize = 4;
-
-/// `out[t, at] = scale · Σ row · x[t]` for all tokens `t`.
+/// `out[t, at] = scale · Σ row · x[t]` for all tokens `t`, four at once: their sums and the weights fit the vector
+/// registers.
 fn apply_row(row: &[f32], scale: f32, x: Operand<'_>, out: &mut [f32], at: usize, width: usize) {
-    let mut groups = x.values.chunks_exact(TOKENS_AT_ONCE * x.width);
     let mut out = out.iter_mut().skip(at).step_by(width);
     let mut write = |sums: &[f32]| out.by_ref().zip(sums).for_each(|(out, sum)| *out = sum * scale);
+    let mut groups = x.values.chunks_exact(4 * x.width);
     for group in groups.by_ref() {
-        write(&dots::<TOKENS_AT_ONCE>(row, group));
+        let (ab, cd) = group.split_at(2 * x.width);
+        let ((a, b), (c, d)) = (ab.split_at(x.width), cd.split_at(x.width));
+        write(&dots(row, [a, b, c, d]));
     }
-    groups.remainder().chunks_exact(x.width).for_each(|x| write(&dots::<1>(row, x)));
+    groups.remainder().chunks_exact(x.width).for_each(|x| write(&[dot(row, x)]));
 }
 
-/// `Σ row · x` of `N` vectors that follow each other, in eight running sums each, which the compiler keeps in vector
-/// registers.
-fn dots<const N: usize>(row: &[f32], x: &[f32]) -> [f32; N] {
-    let (blocks, tail) = row.as_chunks::<8>();
-    let vectors: [&[f32]; N] = std::array::from_fn(|n| &x[n * row.len()..][..row.len()]);
-    let x_blocks = vectors.map(|x| x.as_chunks::<8>().0);
-    let mut sums = [[0f32; 8]; N];
-    for (k, weights) in blocks.iter().enumerate() {
-        for (sums, x) in sums.iter_mut().zip(x_blocks) {
-            let x = &x[k];
-            for lane in 0..8 {
-                sums[lane] += weights[lane] * x[lane];
-            }
-        }
+type Lanes = [f32; 8];
+
+fn dots(row: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
+    let mut sums = [Lanes::default(); 4];
+    let [a, b, c, d] = x.map(blocks);
+    for ((((w, a), b), c), d) in blocks(row).iter().zip(a).zip(b).zip(c).zip(d) {
+        add_products(&mut sums[0], w, a);
+        add_products(&mut sums[1], w, b);
+        add_products(&mut sums[2], w, c);
+        add_products(&mut sums[3], w, d);
     }
-    std::array::from_fn(|n| {
-        let x_tail = &vectors[n][row.len() - tail.len()..];
-        sums[n].iter().sum::<f32>() + tail.iter().zip(x_tail).map(|(w, x)| w * x).sum::<f32>()
-    })
+    std::array::from_fn(|n| finish(&sums[n], row, x[n]))
+}
+
+fn dot(row: &[f32], x: &[f32]) -> f32 {
+    let mut sums = Lanes::default();
+    blocks(row).iter().zip(blocks(x)).for_each(|(w, x)| add_products(&mut sums, w, x));
+    finish(&sums, row, x)
+}
+
+fn blocks(x: &[f32]) -> &[Lanes] {
+    x.as_chunks().0
+}
+
+fn add_products(sums: &mut Lanes, w: &Lanes, x: &Lanes) {
+    for lane in 0..sums.len() {
+        sums[lane] += w[lane] * x[lane];
+    }
+}
+
+/// The running sums' sum, and what is left of the row after its last full block.
+///
+/// Not inlined: next to this sum, which has an order, the compiler would leave the running sums in scalar registers.
+#[inline(never)]
+fn finish(sums: &Lanes, row: &[f32], x: &[f32]) -> f32 {
+    let (w, x) = (row.as_chunks::<8>().1, x.as_chunks::<8>().1);
+    sums.iter().sum::<f32>() + w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>()
 }
