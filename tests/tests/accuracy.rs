@@ -1,0 +1,66 @@
+//! What compiling costs in accuracy, on the emulated program.
+
+use std::sync::Arc;
+
+use seamount::passes::Pipeline;
+use seamount::{CalibrationText, CompileOptions, compile, embedded, evaluate};
+use seamount_arch::Arch;
+use seamount_ir::model::Model;
+use seamount_ir::{Module, Verified};
+use seamount_tests::{CHECKPOINTS, checkpoint, heldout_tokens};
+
+/// Windows of held-out text; `docs/benchmarks.md` has the figures over all of it.
+const N_WINDOWS: usize = 4;
+const WINDOW: usize = 256;
+
+/// Payload bits, and the largest ratio of perplexities to the published model.
+const TOLERANCES: [(u32, f64); 2] = [(16, 1.001), (12, 1.002)];
+/// Against the model without its 8-bit rounding of each token, which the program does not imitate: the largest mean
+/// divergence in nats a token, and the least agreement on the likeliest token, at 16 bits.
+const MAX_KL_NATS: f64 = 2e-6;
+const MIN_AGREEMENT: f64 = 0.99;
+
+#[test]
+fn emulated_perplexity_is_the_float_models() {
+    let arch = Arch::shipped("loihi2-alia-point").unwrap();
+    for name in CHECKPOINTS {
+        let checkpoint = checkpoint(name);
+        let tokens = &heldout_tokens(&checkpoint)[..=N_WINDOWS * WINDOW];
+        for (payload_bits, most) in TOLERANCES {
+            let options = CompileOptions {
+                payload_bits,
+                calibration: CalibrationText::Lines(embedded::CALIBRATION.to_owned()),
+                ..CompileOptions::new(arch.clone())
+            };
+            let compilation = compile(&checkpoint, &options, &mut ()).unwrap();
+            let program = Arc::new(compilation.program);
+            let found = evaluate(&program, Some(&compilation.model), tokens, WINDOW, || {}).unwrap();
+            assert!(found.perplexity_ratio.unwrap() <= most, "{name} at {payload_bits} bits: {found:?}");
+            if payload_bits == 16 {
+                let unrounded = without_rounding(compilation.model.into_inner());
+                let found = evaluate(&program, Some(&unrounded), tokens, WINDOW, || {}).unwrap();
+                assert!(found.mean_kl_nats.unwrap() <= MAX_KL_NATS, "{name}: {found:?}");
+                assert!(found.top1_agreement.unwrap() >= MIN_AGREEMENT, "{name}: {found:?}");
+            }
+        }
+    }
+}
+
+fn without_rounding(model: Model) -> Verified<Model> {
+    let pipeline = Pipeline::parse("drop-token-rounding").unwrap();
+    match pipeline.run(Module::Model(model), |_, _| {}).unwrap() {
+        Module::Model(model) => model.verify().unwrap(),
+        other => panic!("a {} module", other.level()),
+    }
+}
+
+#[test]
+fn a_model_without_text_calibrates_itself() {
+    let checkpoint = checkpoint("stories-1m");
+    let tokens = &heldout_tokens(&checkpoint)[..=WINDOW];
+    let options = CompileOptions::new(Arch::shipped("loihi2-oheo-gulch").unwrap());
+    let compilation = compile(&checkpoint, &options, &mut ()).unwrap();
+    let program = Arc::new(compilation.program);
+    let found = evaluate(&program, Some(&compilation.model), tokens, WINDOW, || {}).unwrap();
+    assert!(found.perplexity_ratio.unwrap() <= 1.01, "{found:?}");
+}

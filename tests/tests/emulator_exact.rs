@@ -1,0 +1,163 @@
+//! The emulated program gives the fixed-point interpreter's integers, bit for bit, in both ways of running it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use seamount::{CalibrationText, Compilation, CompileOptions, compile, embedded};
+use seamount_arch::Arch;
+use seamount_emulator::{Emulator, Recorder};
+use seamount_ir::fixed::{Interpreter, LOGITS};
+use seamount_partition::WeightEncoding;
+use seamount_program::{Place, Program};
+use seamount_tests::{checkpoint, heldout_tokens};
+
+const N_TOKENS: usize = 256;
+
+fn options() -> CompileOptions {
+    let arch = Arch::shipped("loihi2-alia-point").unwrap();
+    CompileOptions {
+        probes: true,
+        calibration: CalibrationText::Lines(embedded::CALIBRATION.to_owned()),
+        ..CompileOptions::new(arch)
+    }
+}
+
+fn stories() -> &'static Compilation {
+    static STORIES: OnceLock<Compilation> = OnceLock::new();
+    STORIES.get_or_init(|| compile(&checkpoint("stories-2m"), &options(), &mut ()).unwrap())
+}
+
+/// Named vectors of integers, one for each token.
+type Trace = Vec<BTreeMap<String, Vec<i32>>>;
+
+/// Logits and every named output by the oracle.
+fn interpreted(compilation: &Compilation, tokens: &[u32]) -> Trace {
+    let interpreter = Interpreter::new(&compilation.fixed).unwrap();
+    let mut state = interpreter.initial_state();
+    let names: Vec<&String> = compilation.fixed.outputs.keys().collect();
+    let one = |&token: &u32| {
+        let values = interpreter.step(token, &mut state).unwrap();
+        names.iter().map(|&name| (name.clone(), values.output(name).unwrap().to_vec())).collect()
+    };
+    tokens.iter().map(one).collect()
+}
+
+/// Adds what probes showed: the k-th value of a neuron's probe is that of the k-th token.
+fn add_probes(trace: &mut Trace, recorder: &Recorder) {
+    let mut shown: BTreeMap<(&str, u32), usize> = BTreeMap::new();
+    for record in &recorder.probes {
+        let n_shown = shown.entry((&record.name, record.site.neuron)).or_default();
+        let channels = trace[*n_shown].entry(record.name.clone()).or_default();
+        *n_shown += 1;
+        let neuron = record.site.neuron as usize;
+        if channels.len() <= neuron {
+            channels.resize(neuron + 1, 0);
+        }
+        channels[neuron] = record.value;
+    }
+}
+
+fn trace_of(logits: Vec<Vec<i32>>, recorder: &Recorder) -> Trace {
+    let mut trace: Trace = logits.into_iter().map(|logits| BTreeMap::from([(LOGITS.to_owned(), logits)])).collect();
+    add_probes(&mut trace, recorder);
+    trace
+}
+
+fn assert_same(expected: &Trace, found: &Trace) {
+    assert_eq!(expected.len(), found.len());
+    for (token, (expected, found)) in expected.iter().zip(found).enumerate() {
+        assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
+        for (name, values) in expected {
+            assert_eq!(values, &found[name], "{name} of token {token}");
+        }
+    }
+}
+
+#[test]
+fn logits_layers_and_states_equal_the_interpreter_one_token_at_a_time_and_one_every_step() {
+    let compilation = stories();
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..N_TOKENS];
+    let expected = interpreted(compilation, tokens);
+    assert_eq!(expected[0].len(), 1 + 5 + 5, "logits, five layers, five states");
+    let program = Arc::new(compilation.program.clone());
+
+    let mut emulator = Emulator::new(Arc::clone(&program)).unwrap();
+    let mut recorder = Recorder::default();
+    let mut logits = Vec::new();
+    for &token in tokens {
+        logits.push(emulator.generate_observed(token, &mut recorder).unwrap());
+    }
+    assert_same(&expected, &trace_of(logits, &recorder));
+    let steps_one_at_a_time = emulator.n_steps();
+
+    let mut emulator = Emulator::new(program).unwrap();
+    let mut recorder = Recorder::default();
+    let logits = emulator.prefill_observed(tokens, &mut recorder).unwrap();
+    assert_same(&expected, &trace_of(logits, &recorder));
+
+    let latency = u64::from(compilation.program.host.latency_steps);
+    assert_eq!(latency, 8 * 5 + 3, "eight steps a block, the embedding, and the head with its norm");
+    assert_eq!(steps_one_at_a_time, N_TOKENS as u64 * latency);
+    assert_eq!(emulator.n_steps(), N_TOKENS as u64 + latency - 1);
+}
+
+#[test]
+fn what_a_token_does_is_the_same_in_both_ways() {
+    let program = Arc::new(stories().program.clone());
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..32];
+    let mut one_at_a_time = Emulator::new(Arc::clone(&program)).unwrap();
+    for &token in tokens {
+        one_at_a_time.generate(token).unwrap();
+    }
+    let mut every_step = Emulator::new(program).unwrap();
+    every_step.prefill(tokens).unwrap();
+    for (a, b) in one_at_a_time.events().iter().zip(every_step.events()) {
+        assert_eq!((a.spikes, a.synaptic_ops, a.hops), (b.spikes, b.synaptic_ops, b.hops));
+        assert!(a.instructions >= b.instructions, "quiet steps cost instructions");
+    }
+}
+
+#[test]
+fn weights_of_eight_bits_and_a_head_on_the_host_change_no_integer() {
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..32];
+    let expected = Emulator::new(Arc::new(stories().program.clone())).unwrap().prefill(tokens).unwrap();
+    let variants = [
+        CompileOptions { weights: WeightEncoding::Int8, ..options() },
+        CompileOptions { head_on_host: true, ..options() },
+    ];
+    for variant in variants {
+        let program = compile(&checkpoint("stories-2m"), &variant, &mut ()).unwrap().program;
+        let on_host = program.cores.iter().any(|core| core.place == Place::Host);
+        assert_eq!(on_host, variant.head_on_host);
+        assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap());
+    }
+}
+
+#[test]
+fn a_network_cut_into_many_small_cores_gives_the_same_integers() {
+    let small = r#"
+extends = "loihi2-alia-point"
+name = "small-cores"
+description = "Cores with an eighth of the memory."
+[core]
+synapse_bytes = { value = 16384, status = "assumed" }
+total_bytes = { value = 24576, status = "assumed" }
+"#;
+    let arch = Arch::from_toml(small).unwrap();
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..32];
+    let program = compile(&checkpoint("stories-2m"), &CompileOptions { arch, ..options() }, &mut ()).unwrap().program;
+    assert!(program.cores.len() > 4 * stories().program.cores.len(), "{} cores", program.cores.len());
+    let expected = Emulator::new(Arc::new(stories().program.clone())).unwrap().prefill(tokens).unwrap();
+    assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_at_any_number_of_threads() {
+    let bytes = |n_threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| compile(&checkpoint("stories-1m"), &options(), &mut ()).unwrap().program.to_bytes())
+    };
+    let one = bytes(1);
+    assert!(one == bytes(3), "one thread and three give other bytes");
+    assert_eq!(Program::from_bytes(&one).unwrap().to_bytes(), one);
+}
