@@ -43,6 +43,21 @@ fn passes_keep_the_logits_of_random_models() {
     }
 }
 
+/// Nine norms a block, of which three share a vector; two before the head.
+#[test]
+fn a_block_needs_four_roots_and_the_head_one() {
+    let model = checkpoint("stories-1m").to_model().unwrap();
+    let count = |module: &Module, name: &str| {
+        let Module::Model(model) = module else { panic!("not a model") };
+        let ops = model.graph.in_order().into_iter().map(|value| model.graph.node(value).op.name());
+        ops.filter(|op| *op == name).count()
+    };
+    let module = Module::Model(model);
+    assert_eq!(count(&module, "rms_norm"), 4 * 9 + 2);
+    let folded = run(module, "fold-double-norm, fold-gate-norm, drop-token-rounding, expand-norm, late-norm");
+    assert_eq!((count(&folded, "rms_norm"), count(&folded, "inv_sqrt")), (0, 4 * 4 + 1));
+}
+
 /// What rounding itself does is the published model's own error: it is seen, not forbidden.
 #[test]
 fn dropping_the_rounding_moves_logits_less_than_it_changes_words() {

@@ -48,7 +48,8 @@ impl Pass for SplitProjections {
             };
             let width = rewrite.old.width(value);
             let rows = rewrite.new.constants[&weight].rows(start, width).map_err(PassError::constant(&weight))?;
-            let name = rewrite.constant(&format!("{weight}.rows-{start}-{}", start + width), rows);
+            let path = weight.strip_suffix(".weight").unwrap_or(&weight);
+            let name = rewrite.constant(&format!("{path}.rows-{start}-{}.weight", start + width), rows);
             tracing::debug!(pass = INFO.name, %value, weight, rows = name, "the slice has its own rows");
             let x = rewrite.operands(whole)[0];
             let split = rewrite.emit(value, Op::Linear { weight: name, rule }, &[x], width);

@@ -22,6 +22,8 @@ pub(super) struct Builder<'m> {
     fixed: Fixed,
     /// Model values to fixed-point values.
     values: BTreeMap<ValueId, ValueId>,
+    /// What linear layers and norms read: operand, bits and unit to the scaled value.
+    payloads: BTreeMap<(ValueId, u32, u64), ValueId>,
     /// Sums of squares to the plan of their root.
     roots: BTreeMap<ValueId, RootPlan>,
     /// Model values that share the residual stream's unit.
@@ -47,6 +49,7 @@ impl<'m> Builder<'m> {
             options,
             fixed,
             values: BTreeMap::new(),
+            payloads: BTreeMap::new(),
             roots: BTreeMap::new(),
             residual: BTreeSet::new(),
             residual_unit: Exponent(0),
@@ -108,7 +111,7 @@ impl<'m> Builder<'m> {
                 let scale = self.vector(scale)?;
                 let bias = bias.as_deref().map(|name| self.vector(name)).transpose()?;
                 let x = self.value(operands[0])?;
-                let name = format!("affine.{}", self.fixed.graph.len());
+                let name = self.name_at(value, "affine");
                 self.affine(value, x, &scale, bias.as_deref(), word.bits, unit.unit(), &name)?
             }
             Op::Linear { weight, .. } => self.linear(value, operands[0], weight)?,
@@ -175,13 +178,27 @@ impl<'m> Builder<'m> {
         let Quantize { payload_bits, headroom, accumulator, word, .. } = *self.options;
         let payload = Word { bits: payload_bits };
         let by_payload = Exponent::holding(self.abs_max(operand)? * headroom * weight_unit, payload);
-        let by_sum = Exponent::holding(self.abs_max(value)? * headroom, accumulator);
+        let largest_sum = self.largest_sum(value, operand, weight_unit)?;
+        let by_sum = Exponent::holding(largest_sum * headroom, accumulator);
         let sum_unit = by_payload.max(by_sum).unit();
         let name = format!("{}.payload", weight.strip_suffix(".weight").unwrap_or(weight));
         let x = self.scaled_operand(value, operand, payload_bits, sum_unit / weight_unit, &name)?;
         self.fixed.constants.insert(weight.to_owned(), tensor.clone());
         let sum_bits = accumulator.bits.min(word.bits);
         Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, sum_unit))
+    }
+
+    /// The largest sum over the layers that read one operand with weights of one scale: they share its payload.
+    fn largest_sum(&self, value: ValueId, operand: ValueId, weight_unit: f64) -> Result<f64, PassError> {
+        let mut largest = self.abs_max(value)?;
+        for user in self.model.graph.users(operand) {
+            if let Op::Linear { weight, .. } = &self.model.graph.node(user).op
+                && self.model.constants[weight].scale() == Some(weight_unit)
+            {
+                largest = largest.max(self.abs_max(user)?);
+            }
+        }
+        Ok(largest)
     }
 
     fn sum_of_squares(&mut self, value: ValueId, operand: ValueId) -> Result<ValueId, PassError> {
@@ -201,7 +218,7 @@ impl<'m> Builder<'m> {
         let plan = RootPlan::new(range, headroom, word, accumulator);
         tracing::debug!(%value, ?plan, "inverse root");
         self.roots.insert(value, plan);
-        let name = format!("square.{}", self.roots.len() - 1);
+        let name = self.name_at(value, "square");
         let v = self.scaled_operand(value, operand, word.bits, plan.v_unit, &name)?;
         let sum_unit = plan.sum_unit(width);
         let squares = FixedOp::Multiply { shift: plan.square_shift };
@@ -219,14 +236,29 @@ impl<'m> Builder<'m> {
         unit: f64,
         name: &str,
     ) -> Result<ValueId, PassError> {
+        let key = (operand, bits, unit.to_bits());
+        if let Some(&payload) = self.payloads.get(&key) {
+            return Ok(payload);
+        }
         let model = self.model;
-        if let Op::Affine { scale, bias: None } = &model.graph.node(operand).op {
+        let payload = if let Op::Affine { scale, bias: None } = &model.graph.node(operand).op {
             let scale = self.vector(scale)?;
             let x = self.value(model.graph.operands(operand)[0])?;
-            return self.affine(at, x, &scale, None, bits, unit, name);
+            self.affine(at, x, &scale, None, bits, unit, name)?
+        } else {
+            let x = self.value(operand)?;
+            self.scalar_affine(at, x, bits, unit)?
+        };
+        self.payloads.insert(key, payload);
+        Ok(payload)
+    }
+
+    /// `layers.3.name` for a value of a block.
+    fn name_at(&self, at: ValueId, name: &str) -> String {
+        match self.model.graph.node(at).layer {
+            Some(layer) => format!("layers.{layer}.{name}"),
+            None => name.to_owned(),
         }
-        let x = self.value(operand)?;
-        self.scalar_affine(at, x, bits, unit)
     }
 
     fn multiply(&mut self, at: ValueId, a: ValueId, b: ValueId, unit: Exponent) -> Result<ValueId, PassError> {
