@@ -34,7 +34,7 @@ const START_ERROR: f64 = 0.0070407;
 /// `S` is shifted left by an even `2k` to `m` with 22 or 23 significant bits; with the root `y = 2^33/sqrt(m)`, the
 /// result is `y·2^(k + fraction_bits - 33)`. Source: Newton's method; Lava's fixed-point inverse square root
 /// (`lava/proc/graded/models.py`) iterates likewise from a table. Ours normalizes by selections, starts from a cubic,
-/// and splits the error of the first step to both sides ([`newton`]).
+/// and splits the error of the first step to both sides (`newton`).
 pub fn inv_sqrt(fraction_bits: u32) -> Option<Kernel> {
     if !ROOT_FRACTION_BITS.contains(&fraction_bits) {
         return None;

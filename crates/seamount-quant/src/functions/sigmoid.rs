@@ -36,8 +36,8 @@ const PARABOLA_ERROR: f64 = 1.0 / 99.0;
 ///
 /// With `e = 2^(-|x|·log2(e))` the sigmoid is `1/(1 + e)`, or `e/(1 + e)` for negative `x`. The power is a shift by the
 /// exponent's integer part of a polynomial in its fraction; the reciprocal starts from a parabola and takes one step
-/// of third order. Source: textbook range reduction and Newton's method; ours are the scaling by `κ` ([`kappa`]) and
-/// the step's constants ([`reciprocal`]), which save an instruction each.
+/// of third order. Source: textbook range reduction and Newton's method; ours are the scaling by `κ` (`kappa`) and
+/// the step's constants (`reciprocal`), which save an instruction each.
 pub fn sigmoid(input_fraction_bits: u32, output_fraction_bits: u32) -> Option<Kernel> {
     if !INPUT_FRACTION_BITS.contains(&input_fraction_bits) || !GATE_FRACTION_BITS.contains(&output_fraction_bits) {
         return None;
