@@ -1,0 +1,186 @@
+//! The command as a user meets it: results, messages, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models")
+}
+
+fn seamount(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_seamount")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn succeed(args: &[&str]) -> String {
+    let output = seamount(args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn succeed_json(args: &[&str]) -> Value {
+    serde_json::from_str(&succeed(&[args, &["--format", "json"]].concat())).unwrap()
+}
+
+/// Exit code 2 and the message.
+fn refuse(args: &[&str]) -> String {
+    let output = seamount(args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stdout));
+    assert!(output.stdout.is_empty(), "{args:?} wrote a result as well");
+    text(&output.stderr)
+}
+
+/// `stories-1m`, compiled once.
+fn program() -> &'static str {
+    static PROGRAM: OnceLock<(TempDir, String)> = OnceLock::new();
+    let (_, path) = PROGRAM.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stories.smt").display().to_string();
+        let model = models().join("stories-1m").display().to_string();
+        let calibration = models().join("calibration.txt").display().to_string();
+        succeed(&["compile", &model, "-o", &path, "--calibration", &calibration]);
+        (folder, path)
+    });
+    path
+}
+
+#[test]
+fn the_demo_tells_a_story_and_says_where_it_ran() {
+    let shown = succeed(&["demo"]);
+    for part in ["neurocores", "The sun was out when Mira went to the harbour.", "synaptic operations"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let json = succeed_json(&["demo", "--max-tokens", "8", "--prompt", "Mira"]);
+    assert_eq!(json["compilation"]["model"], "stories-2m");
+    assert_eq!(json["story"]["n_generated_tokens"], 8);
+    assert!(json["story"]["events"]["synaptic_ops"].as_u64().unwrap() > 1_000_000);
+}
+
+#[test]
+fn compile_says_where_the_model_went_and_writes_its_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let model = models().join("stories-1m").display().to_string();
+    let args =
+        ["compile", &model, "-o", &path("a.smt"), "--weights", "int8", "--head", "host", "--core-map", &path("map.json")];
+    let json = succeed_json(&args);
+    assert_eq!(json["n_chips_used"], 1);
+    assert_eq!(json["latency_steps"], 35);
+    let map: Value = serde_json::from_slice(&std::fs::read(path("map.json")).unwrap()).unwrap();
+    assert_eq!(map["weights"], "int8");
+}
+
+#[test]
+fn compile_prints_what_a_pass_left_as_text_that_parses() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("a.smt").display().to_string();
+    let model = models().join("stories-1m").display().to_string();
+    let shown = seamount(&["compile", &model, "-o", &output, "--print-after", "quantize"]);
+    let module = text(&shown.stderr);
+    assert!(module.starts_with("// after quantize\nfixed \"stories-1m\" {"), "{module}");
+    seamount_ir::Module::parse(&module).unwrap().verify().unwrap();
+    assert!(refuse(&["compile", &model, "--print-after", "quantise"]).contains("did you mean `quantize`?"));
+}
+
+#[test]
+fn run_continues_a_prompt_the_same_way_for_the_same_seed() {
+    let greedy = succeed(&["run", program(), "--prompt", "It was raining when", "--max-tokens", "12"]);
+    assert!(greedy.starts_with("It was raining when "), "{greedy}");
+    let sampled = |seed| {
+        let args = ["run", program(), "--prompt", "Mira", "--temperature", "1.5", "--top-p", "0.9", "--seed", seed];
+        succeed_json(&[&args[..], &["--max-tokens", "24"]].concat())["generated_ids"].clone()
+    };
+    assert_eq!(sampled("1"), sampled("1"));
+    assert_ne!(sampled("1"), sampled("2"));
+    let ids = succeed_json(&["run", program(), "--prompt-ids", "1, 40 41", "--max-tokens", "3"]);
+    assert_eq!(ids["n_prompt_tokens"], 3);
+    assert_eq!(ids["generated_ids"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn eval_compares_with_the_float_model() {
+    let held_out = models().join("heldout.txt").display().to_string();
+    let model = models().join("stories-1m").display().to_string();
+    let args = ["eval", program(), "--text", &held_out, "--max-tokens", "512", "--model", &model];
+    let json = succeed_json(&args);
+    assert_eq!(json["n_tokens"], 512);
+    assert!((json["perplexity_ratio"].as_f64().unwrap() - 1.0).abs() < 0.01, "{json}");
+    for key in ["perplexity_float", "perplexity_emulated", "top1_agreement"] {
+        assert!(json[key].is_f64(), "{key}: {json}");
+    }
+}
+
+#[test]
+fn report_and_dis_show_a_program() {
+    assert!(succeed(&["report", program()]).contains("Limits of a neurocore"));
+    assert_eq!(succeed_json(&["report", program()])["mapping"]["n_chips_used"], 1);
+    let listing = succeed(&["dis", program()]);
+    assert!(listing.contains("MUL_SHR.R") && listing.contains("SPIKE"), "{}", &listing[..500]);
+}
+
+#[test]
+fn opt_imports_lists_and_runs_passes() {
+    let model = models().join("stories-1m").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.smir").display().to_string();
+    succeed(&["opt", &model, "-o", &file]);
+    let elided = refuse(&["opt", "--passes", "ternarize", &file]);
+    assert!(elided.contains("give the weights as well"), "{elided}");
+    let ternary = succeed(&["opt", "--passes", "ternarize, split-projections", &file, "--weights", &model]);
+    assert!(ternary.contains(": ternary[128, 128] * "), "{ternary}");
+    assert!(succeed(&["opt", "--list"]).contains("balance-delays (network -> network)"));
+    assert_eq!(succeed_json(&["opt", "--list"]).as_array().unwrap().len(), seamount::passes::all().len());
+}
+
+#[test]
+fn arch_lists_shows_and_checks() {
+    assert!(succeed(&["arch", "list"]).contains("loihi2-hala-point"));
+    assert!(succeed(&["arch", "check"]).contains("loihi1: sound"));
+    let shown = succeed_json(&["arch", "show", "loihi2-alia-point"]);
+    assert!(shown["parameters"].as_array().unwrap().iter().all(|parameter| parameter["status"].is_string()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, succeed(&["arch", "show", "loihi2-alia-point", "--toml"])).unwrap();
+    succeed(&["arch", "check", &file.display().to_string()]);
+}
+
+#[test]
+fn bad_input_is_told_apart_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("a.smt");
+    let output_text = output.display().to_string();
+    let model = models().join("stories-2m").display().to_string();
+    let held_out = models().join("heldout.txt").display().to_string();
+
+    let shown = refuse(&["compile", "no-such-folder", "-o", &output_text]);
+    assert!(shown.starts_with("error[checkpoint]: ") && shown.contains("config.json"), "{shown}");
+    let shown = refuse(&["compile", &model, "-o", &output_text, "--arch", "loihi2-alia-piont"]);
+    assert!(shown.starts_with("error[arch]: ") && shown.contains("loihi2-alia-point"), "{shown}");
+    let shown = refuse(&["compile", &model, "-o", &output_text, "--arch", "loihi1"]);
+    assert!(shown.contains("bytes of microcode, a neurocore has 0") && shown.contains("help: "), "{shown}");
+    assert!(!output.exists());
+
+    let shown = refuse(&["run", &held_out, "--prompt", "a"]);
+    assert!(shown.starts_with("error[program]: not a Seamount program"), "{shown}");
+    let shown = refuse(&["run", program(), "--prompt-ids", "1,x"]);
+    assert!(shown.starts_with("error[tokens]: \"x\" is no token id"), "{shown}");
+    let shown = refuse(&["run", program(), "--prompt-ids", "512"]);
+    assert!(shown.contains("512"), "{shown}");
+    let shown = refuse(&["eval", program(), "--text", "no-such-file"]);
+    assert!(shown.starts_with("error[io]: ") && shown.contains("no-such-file"), "{shown}");
+    let shown = refuse(&["opt", "--passes", "fold-double-nrom", &held_out]);
+    assert!(shown.contains("did you mean `fold-double-norm`?"), "{shown}");
+    let shown = refuse(&["opt", &held_out]);
+    assert!(shown.starts_with("error[parse]: ") && shown.contains("heldout.txt:1:"), "{shown}");
+
+    let json = refuse(&["run", "no-such-file", "--prompt", "a", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["error"]["code"], "program");
+}
