@@ -48,14 +48,21 @@ impl Pass for SplitProjections {
             };
             let width = rewrite.old.width(value);
             let rows = rewrite.new.constants[&weight].rows(start, width).map_err(PassError::constant(&weight))?;
-            let path = weight.strip_suffix(".weight").unwrap_or(&weight);
-            let name = rewrite.constant(&format!("{path}.rows-{start}-{}.weight", start + width), rows);
+            let name = rewrite.constant(&name_of_rows(&weight, start, start + width), rows);
             tracing::debug!(pass = INFO.name, %value, weight, rows = name, "the slice has its own rows");
             let x = rewrite.operands(whole)[0];
             let split = rewrite.emit(value, Op::Linear { weight: name, rule }, &[x], width);
             rewrite.set(value, split);
         }
         Ok(rewrite.finish())
+    }
+}
+
+/// The name of rows `start..end`; what stands before `.weight` names the layer, so the rows are put there.
+fn name_of_rows(weight: &str, start: usize, end: usize) -> String {
+    match weight.strip_suffix(".weight") {
+        Some(layer) => format!("{layer}.rows-{start}-{end}.weight"),
+        None => format!("{weight}.rows-{start}-{end}"),
     }
 }
 
