@@ -212,8 +212,8 @@ fn what_cannot_be_emitted_is_named() {
     let line = text.lines().find(|line| line.contains("@mix :")).unwrap().trim();
     let refusals = [
         refuse(&|network| network.latency_steps = None, &[]),
-        refuse(&|network| network.word.bits = 20, &[]),
-        refuse(&|network| network.groups[0].ports[0].bits = 33, &[]),
+        refuse(&|network| network.word.bits = 32, &[]),
+        refuse(&|_| {}, &[change("word", "payload_bits_max", 20)]),
         refuse(&|network| network.name = "other".into(), &[]),
         refuse(&wait_in_the_synapse, &[]),
         refuse(&|network| constant(network, "embed", &[40_000; 24]), &[]),

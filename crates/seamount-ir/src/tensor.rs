@@ -8,6 +8,9 @@ use indexmap::IndexMap;
 use itertools::Itertools;
 use sha2::{Digest as _, Sha256};
 
+use crate::syntax::is_name;
+use crate::verified::Findings;
+
 /// What one element of a tensor is, little endian in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Elem {
@@ -307,6 +310,16 @@ impl fmt::Display for Tensor {
 
 /// The named constants of a module, in the order in which they were added.
 pub type Constants = IndexMap<String, Tensor>;
+
+/// Notes the constants whose name or scale has no text form.
+pub(crate) fn check_names(constants: &Constants, findings: &mut Findings) {
+    for (name, tensor) in constants {
+        let named = !name.is_empty() && name.chars().all(is_name);
+        findings.require(named, "constant", format!("@{name}"), || "is no name: letters, digits and `_.-/`".into());
+        let scaled = tensor.scale().is_none_or(|scale| scale.is_finite() && scale > 0.0);
+        findings.require(scaled, "constant", format!("@{name}"), || format!("has a scale of {:?}", tensor.scale()));
+    }
+}
 
 fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     bytes.chunks_exact(N).map(|chunk| chunk.try_into().expect("invariant: chunks_exact gives N bytes"))

@@ -85,6 +85,7 @@ enum Kind {
     Affine { factor: Vec<i32>, shift: u32, bias: Vec<i32> },
     Multiply { shift: u32 },
     Add,
+    Threshold { level: i32 },
     Linear(Vec<i8>),
     ReduceSum { bias: i32 },
     Sigmoid,
@@ -175,6 +176,7 @@ fn prepare(fixed: &Fixed, op: &Op, width: usize, n_states: &mut usize) -> Result
         }
         Op::Multiply { shift } => Kind::Multiply { shift: *shift },
         Op::Add => Kind::Add,
+        Op::Threshold { level } => Kind::Threshold { level: *level },
         Op::Linear { weight } => Kind::Linear(fixed.constants[weight].to_i8().map_err(failed(weight))?),
         Op::ReduceSum { bias } => Kind::ReduceSum { bias: *bias },
         Op::Sigmoid => Kind::Sigmoid,
@@ -221,6 +223,9 @@ impl Evaluation<'_> {
             Kind::Add => {
                 let pairs = x(0).iter().zip(x(1));
                 pairs.map(|(&a, &b)| self.result(i64::from(a) + i64::from(b))).collect()
+            }
+            Kind::Threshold { level } => {
+                x(0).iter().map(|&x| if x.unsigned_abs() < level.unsigned_abs() { 0 } else { x }).collect()
             }
             Kind::Linear(weights) => {
                 let rows = weights.chunks_exact(x(0).len());
@@ -294,7 +299,7 @@ fn product(a: i32, b: i32, shift: u32) -> i64 {
 }
 
 fn shift_rounding(exact: i64, shift: u32) -> i64 {
-    if shift == 0 { exact } else { (exact + (1 << (shift - 1))) >> shift }
+    if shift == 0 { exact } else { ((exact >> (shift - 1)) + 1) >> 1 }
 }
 
 /// `Σ w·x`, exact: partial sums of 64 products of 8 by 24 bits cannot leave 64 bits, nor 32.

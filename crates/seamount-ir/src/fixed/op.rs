@@ -38,6 +38,11 @@ pub enum Op {
     },
     /// `sat(word(a + b))`: both of one scale.
     Add,
+    /// `x` where `|x| >= level`, else zero, which sends nothing.
+    Threshold {
+        /// The least magnitude that is kept.
+        level: i32,
+    },
     /// `acc(Σ weight · x)`.
     Linear {
         /// `[out, in]`, ternary or 8-bit.
@@ -79,6 +84,7 @@ impl Op {
             Op::Affine { .. } => "affine",
             Op::Multiply { .. } => "multiply",
             Op::Add => "add",
+            Op::Threshold { .. } => "threshold",
             Op::Linear { .. } => "linear",
             Op::ReduceSum { .. } => "reduce_sum",
             Op::Sigmoid => "sigmoid",
@@ -94,6 +100,7 @@ impl Op {
         match self {
             Op::Embed { .. } => 0,
             Op::Affine { .. }
+            | Op::Threshold { .. }
             | Op::Linear { .. }
             | Op::ReduceSum { .. }
             | Op::Sigmoid
@@ -113,6 +120,7 @@ impl Op {
             }
             Op::Multiply { .. }
             | Op::Add
+            | Op::Threshold { .. }
             | Op::ReduceSum { .. }
             | Op::Sigmoid
             | Op::Silu

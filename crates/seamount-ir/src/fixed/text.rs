@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
+
 use super::{Factor, Fixed, FixedType, Node, Op, Overflow};
 use crate::dag::{Dag, ValueId};
 use crate::kernel::{Kernel, Word};
@@ -54,10 +56,16 @@ impl Fixed {
         let vocab_size = attributes.require("vocab_size", vocab_size)?;
         let (word, accumulator, overflow) = read_machine(&mut attributes)?;
         attributes.finish()?;
-        let kernels = block.blocks.iter().map(|inner| match inner.keyword.as_str() {
-            "fn" => Kernel::from_block(inner).map(|kernel| (kernel.name.clone(), kernel)),
-            other => Err(ParseError::new(inner.at, format!("expected `fn`, found `{other}`"))),
-        });
+        let mut kernels = IndexMap::new();
+        for inner in &block.blocks {
+            if inner.keyword != "fn" {
+                return Err(ParseError::new(inner.at, format!("expected `fn`, found `{}`", inner.keyword)));
+            }
+            let kernel = Kernel::from_block(inner)?;
+            if let Some(twice) = kernels.insert(kernel.name.clone(), kernel) {
+                return Err(ParseError::new(inner.at, format!("fn {:?} is defined twice", twice.name)));
+            }
+        }
         let mut fixed = Fixed {
             name: block.name.clone(),
             vocab_size,
@@ -65,9 +73,9 @@ impl Fixed {
             accumulator,
             overflow,
             constants: block.constants.iter().cloned().collect(),
-            kernels: kernels.collect::<Result<_, _>>()?,
+            kernels,
             graph: Dag::default(),
-            outputs: indexmap::IndexMap::new(),
+            outputs: IndexMap::new(),
         };
         let mut values = BTreeMap::new();
         for statement in &block.statements {
@@ -75,6 +83,9 @@ impl Fixed {
             if statement.op == "output" {
                 let name = reader.text()?;
                 let value = defined(&values, &mut reader)?;
+                if fixed.outputs.contains_key(&name) {
+                    return Err(reader.error(format!("{name:?} is given twice")));
+                }
                 reader.finish()?;
                 fixed.outputs.insert(name, value);
                 continue;
@@ -108,6 +119,7 @@ impl Fixed {
             Op::ReduceSum { bias } => attributes.push(("bias".into(), Value::Int(i64::from(*bias)))),
             Op::InvSqrt { fraction } => attributes.push(int("fraction", *fraction)),
             Op::Call { kernel } => operands.insert(0, Operand::Text(kernel.clone())),
+            Op::Threshold { level } => attributes.push(("level".into(), Value::Int(i64::from(*level)))),
             Op::Add | Op::Sigmoid | Op::Silu => {}
         }
         if let Some(layer) = node.layer {
@@ -174,6 +186,10 @@ fn read_op(reader: &mut Reader<'_>, values: &BTreeMap<ValueId, ValueId>) -> Resu
             (Op::Affine { factor, shift: shift(reader)?, bias }, vec![x])
         }
         "multiply" => (Op::Multiply { shift: shift(reader)? }, vec![one(reader)?, one(reader)?]),
+        "threshold" => {
+            let level = reader.attributes.int("level")?;
+            (Op::Threshold { level: reader.attributes.require("level", level)? }, vec![one(reader)?])
+        }
         "add" => (Op::Add, vec![one(reader)?, one(reader)?]),
         "linear" => {
             let x = one(reader)?;

@@ -1,17 +1,20 @@
 //! What holds at the fixed-point level.
 //!
 //! - `operands`: an operation has as many operands as it takes.
-//! - `constant`: a named constant exists, is of integers, and has the shape that its use asks for.
+//! - `constant`: a named constant exists, is of integers, and has the shape that its use asks for; the weights of a
+//!   linear layer are ternary or 8-bit; names and scales have a text form.
 //! - `kernel`: a called function exists and takes one input; its own rules are listed with it.
-//! - `width`: widths of operands and result fit the operation.
+//! - `width`: widths of operands and result fit the operation, and are not zero.
 //! - `bits`: a type has between 2 bits and the word's; a sum has the accumulator's.
 //! - `scale`: scales are finite and positive; what is added has one scale; a product's scale is that of its factors.
+//! - `attribute`: a threshold is a word from 1.
 //! - `shift`: shifts are below twice the word.
 //! - `outputs`: there is a `logits` output of the vocabulary's size, and outputs are values of the graph.
 //! - `tokens`: there is exactly one `embed`, of as many rows as the vocabulary has tokens.
 
 use super::{Factor, Fixed, FixedType, LOGITS, Op};
 use crate::dag::ValueId;
+use crate::tensor::{Elem, check_names};
 use crate::verified::{Findings, Verified, Violations};
 
 /// Relative difference up to which two scales are the same.
@@ -24,6 +27,7 @@ impl Fixed {
     /// All the rules that are broken.
     pub fn verify(self) -> Result<Verified<Self>, Violations> {
         let mut findings = Findings::default();
+        check_names(&self.constants, &mut findings);
         for (name, kernel) in &self.kernels {
             findings.require(*name == kernel.name, "kernel", format!("fn {name:?}"), || "is named otherwise".into());
             kernel.check(self.word, &mut findings);
@@ -79,6 +83,7 @@ impl Checker<'_> {
         let word = self.fixed.word.bits;
         self.require((2..=word).contains(&bits), "bits", || format!("{bits} bits, not in 2..={word}"));
         self.require(scale.is_finite() && scale > 0.0, "scale", || format!("one unit is {scale}"));
+        self.require(width > 0, "width", || "has no channels".into());
         let types: Vec<FixedType> = operands.iter().map(|&operand| self.fixed.graph.node(operand).ty).collect();
         match &node.op {
             Op::Embed { table } => self.shape(table, &[self.fixed.vocab_size, width]),
@@ -102,10 +107,20 @@ impl Checker<'_> {
                 self.scale(types[0].scale, scale);
                 self.scale(types[1].scale, scale);
             }
+            Op::Threshold { level } => {
+                self.width(types[0].width, width);
+                self.scale(types[0].scale, scale);
+                self.require(bits >= types[0].bits, "bits", || format!("{bits} bits for values of {}", types[0].bits));
+                let most = self.fixed.word.max();
+                let fits = (1..=most).contains(&i64::from(*level));
+                self.require(fits, "attribute", || format!("level = {level}, not in 1..={most}"));
+            }
             Op::Linear { weight } => {
                 self.accumulates(bits);
                 self.shape(weight, &[width, types[0].width]);
                 if let Some(tensor) = self.fixed.constants.get(weight) {
+                    let narrow = matches!(tensor.elem(), Elem::Ternary | Elem::I8);
+                    self.require(narrow, "constant", || format!("@{weight} is {tensor}, expected ternary or i8"));
                     self.scale(types[0].scale * tensor.scale().unwrap_or(1.0), scale);
                 }
             }

@@ -43,8 +43,8 @@ impl Word {
 
     /// `(a · b) >> shift`, rounding half up or down, saturated.
     pub fn mul_shr(self, a: i64, b: i64, shift: u32, round: bool) -> i64 {
-        let half = if round && shift > 0 { 1 << (shift - 1) } else { 0 };
-        self.saturate((a * b + half) >> shift)
+        let exact = a * b;
+        self.saturate(if round && shift > 0 { ((exact >> (shift - 1)) + 1) >> 1 } else { exact >> shift })
     }
 }
 

@@ -11,16 +11,20 @@ impl Kernel {
     pub(crate) fn check(&self, word: Word, findings: &mut Findings) {
         for (index, &op) in self.ops.iter().enumerate() {
             let defined = self.n_inputs as usize + index;
-            let at = || format!("fn {:?}, %{defined}", self.name);
-            for arg in op.args() {
-                check_arg(arg, defined, word, &at(), findings);
-            }
-            if let ScalarOp::MulShr { shift, .. } = op {
-                findings.require(shift < 2 * word.bits, "kernel-shift", at(), || format!("shifts by {shift}"));
-            }
+            check_scalar(op, defined, word, &format!("fn {:?}, %{defined}", self.name), findings);
         }
         let at = format!("fn {:?}, result", self.name);
         check_arg(self.result, self.n_inputs as usize + self.ops.len(), word, &at, findings);
+    }
+}
+
+/// Checks an operation after `n_defined` locals.
+pub(crate) fn check_scalar(op: ScalarOp, n_defined: usize, word: Word, at: &str, findings: &mut Findings) {
+    for arg in op.args() {
+        check_arg(arg, n_defined, word, at, findings);
+    }
+    if let ScalarOp::MulShr { shift, .. } = op {
+        findings.require(shift < 2 * word.bits, "kernel-shift", at, || format!("shifts by {shift}"));
     }
 }
 

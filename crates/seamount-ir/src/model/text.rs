@@ -58,6 +58,9 @@ impl Model {
             if statement.op == "output" {
                 let name = reader.text()?;
                 let value = defined(&values, &mut reader)?;
+                if model.outputs.contains_key(&name) {
+                    return Err(reader.error(format!("{name:?} is given twice")));
+                }
                 reader.finish()?;
                 model.outputs.insert(name, value);
                 continue;

@@ -1,14 +1,16 @@
 //! What holds at the model level.
 //!
 //! - `operands`: an operation has as many operands as it takes.
-//! - `constant`: a named constant exists and has the shape that its use asks for.
-//! - `width`: widths of operands and result fit the operation.
-//! - `attribute`: epsilons are finite and not negative, bits between 2 and 16, rows and slices in range.
+//! - `constant`: a named constant exists and has the shape that its use asks for; names and scales have a text form.
+//! - `width`: widths of operands and result fit the operation, and are not zero.
+//! - `attribute`: epsilons are finite and not negative, bits between 2 and 16, rows and slices in range, and what
+//!   calibration observed is finite.
 //! - `outputs`: there is a `logits` output of the vocabulary's size, and outputs are values of the graph.
 //! - `tokens`: there is exactly one `embed`, of as many rows as the vocabulary has tokens.
 
-use super::{LOGITS, Model, Op};
+use super::{LOGITS, Model, Observed, Op};
 use crate::dag::ValueId;
+use crate::tensor::check_names;
 use crate::verified::{Findings, Verified, Violations};
 
 impl Model {
@@ -18,6 +20,7 @@ impl Model {
     /// All the rules that are broken.
     pub fn verify(self) -> Result<Verified<Self>, Violations> {
         let mut findings = Findings::default();
+        check_names(&self.constants, &mut findings);
         for value in self.graph.in_order() {
             self.check_node(value, &mut findings);
         }
@@ -32,6 +35,11 @@ impl Model {
         if found != expected {
             let name = node.op.name();
             return findings.add("operands", value, format!("`{name}` takes {expected} operand(s), has {found}"));
+        }
+        findings.require(node.width > 0, "width", value, || "has no channels".into());
+        if let Some(Observed { min, max, rms }) = node.observed {
+            let finite = [min, max, rms].iter().all(|seen| seen.is_finite());
+            findings.require(finite, "attribute", value, || format!("observed = [{min}, {max}, {rms}]"));
         }
         let widths: Vec<usize> = operands.iter().map(|&operand| self.width(operand)).collect();
         let mut width = |expected: usize| {
@@ -55,8 +63,9 @@ impl Model {
             }
             Op::Linear { weight, .. } => self.check_shape(weight, &[node.width, widths[0]], value, findings),
             Op::Slice { start } => {
-                findings.require(start + node.width <= widths[0], "attribute", value, || {
-                    format!("channels {start}..{} of {}", start + node.width, widths[0])
+                let fits = start.checked_add(node.width).is_some_and(|end| end <= widths[0]);
+                findings.require(fits, "attribute", value, || {
+                    format!("{} channels from {start} of {}", node.width, widths[0])
                 });
             }
             Op::Sigmoid | Op::Silu => width(widths[0]),

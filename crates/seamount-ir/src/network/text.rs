@@ -260,6 +260,9 @@ fn read_declaration(reader: &mut Reader<'_>, group: &mut Group) -> Result<bool, 
             let name = reader.text()?;
             let delay_steps = reader.attributes.int("delay")?.unwrap_or(0);
             if reader.attributes.bool("tick")?.unwrap_or(false) {
+                if group.tick != usize::MAX {
+                    return Err(reader.error("a group has one tick"));
+                }
                 group.tick = group.accumulators.len();
             }
             group.accumulators.push(Accumulator { name, delay_steps });

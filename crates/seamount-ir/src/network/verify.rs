@@ -2,16 +2,19 @@
 //!
 //! - `names`: groups, and the members of a group, have different names.
 //! - `tick`: each group has a tick accumulator, which is not delayed.
-//! - `constant`: a named constant exists, is of integers, and has the shape that its use asks for.
-//! - `body`: a body reads and sets only what is declared, and locals only after they are defined.
-//! - `project`: a projection joins existing ends of fitting sizes; every accumulator is fed.
+//! - `constant`: a named constant exists, is of integers, and has the shape that its use asks for; weights are ternary
+//!   or 8-bit; names and scales have a text form.
+//! - `body`: a body reads and sets only what is declared; its operations keep the rules of kernels.
+//! - `width`: a group has neurons, a port's payloads have between 1 bit and the word's, a logit's unit is positive.
+//! - `project`: a projection joins existing ends of fitting sizes; every accumulator is fed, and the logits are.
 //! - `acyclic`: tokens pass the groups in one direction; what is carried from token to token is state.
 //! - `balance`: once `latency_steps` is known, all paths to a group are equally long, and the logits arrive then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{BodyOp, Group, GroupId, Network, Source, Target, Weights};
-use crate::kernel::verify::check_arg;
+use super::{BodyOp, Group, GroupId, Network, Port, Source, Target, Weights};
+use crate::kernel::verify::{check_arg, check_scalar};
+use crate::tensor::{Elem, Tensor, check_names};
 use crate::verified::{Findings, Verified, Violations};
 
 impl Network {
@@ -21,6 +24,9 @@ impl Network {
     /// All the rules that are broken.
     pub fn verify(self) -> Result<Verified<Self>, Violations> {
         let mut findings = Findings::default();
+        check_names(&self.constants, &mut findings);
+        let unit = self.logit_scale;
+        findings.require(unit.is_finite() && unit > 0.0, "width", "network", || format!("logit_scale = {unit}"));
         let mut names = BTreeSet::new();
         for group in &self.groups {
             findings.require(names.insert(&group.name), "names", &group.name, || "is the name of two groups".into());
@@ -35,7 +41,7 @@ impl Network {
 
     /// The step, counted from the injection of a token, in which each group works; `None` where tokens go in circles.
     pub fn schedule(&self) -> Option<Vec<u32>> {
-        let mut at = vec![0; self.groups.len()];
+        let mut at = vec![0u32; self.groups.len()];
         // A path visits each group at most once: more rounds than groups mean a circle.
         for _ in 0..=self.groups.len() {
             let mut changed = false;
@@ -43,11 +49,12 @@ impl Network {
                 let Target::Accumulator(to, accumulator) = projection.target else { continue };
                 let sent = match projection.source {
                     Source::Embedding | Source::Tick => 0,
-                    Source::Port(from, _) => at[from.index()] + 1,
+                    Source::Port(from, _) => at[from.index()].saturating_add(1),
                 };
-                let delay = self.group(to).accumulators[accumulator].delay_steps + projection.delay_steps;
-                if at[to.index()] < sent + delay {
-                    at[to.index()] = sent + delay;
+                let delay = self.group(to).accumulators[accumulator].delay_steps.saturating_add(projection.delay_steps);
+                let works = sent.saturating_add(delay);
+                if at[to.index()] < works {
+                    at[to.index()] = works;
                     changed = true;
                 }
             }
@@ -79,6 +86,12 @@ impl Network {
         for param in &group.params {
             self.check_constant(&param.values, &[group.n_neurons], at, findings);
         }
+        findings.require(group.n_neurons > 0, "width", at, || "has no neurons".into());
+        for Port { name, bits } in &group.ports {
+            let word = self.word.bits;
+            let fits = (1..=word).contains(bits);
+            findings.require(fits, "width", at, || format!("port {name:?} has {bits} bits, not in 1..={word}"));
+        }
         let mut n_locals = 0;
         for op in &group.body {
             let (declared, n_declared, arg) = match op {
@@ -89,7 +102,7 @@ impl Network {
                 BodyOp::Send(index, arg) => (*index, group.ports.len(), Some(*arg)),
                 BodyOp::Probe(_, arg) => (0, 1, Some(*arg)),
                 BodyOp::Scalar(op) => {
-                    op.args().into_iter().for_each(|arg| check_arg(arg, n_locals, self.word, at, findings));
+                    check_scalar(*op, n_locals, self.word, at, findings);
                     (0, 1, None)
                 }
             };
@@ -124,13 +137,23 @@ impl Network {
                 Target::Logits => self.vocab_size,
             };
             match &projection.weights {
-                Weights::Matrix(name) => self.check_constant(name, &[n_targets, n_sources], &at, findings),
+                Weights::Matrix(name) => {
+                    self.check_constant(name, &[n_targets, n_sources], &at, findings);
+                    let elem = self.constants.get(name).map(Tensor::elem);
+                    let narrow = elem.is_none_or(|elem| matches!(elem, Elem::Ternary | Elem::I8));
+                    findings.require(narrow, "constant", &at, || format!("@{name} is neither ternary nor i8"));
+                }
                 Weights::Identity => findings.require(n_sources == n_targets, "project", &at, || {
                     format!("joins {n_sources} neurons one by one to {n_targets}")
                 }),
                 Weights::Ones => {}
             }
         }
+        if !sound {
+            return false;
+        }
+        let to_logits = self.projections.iter().any(|projection| projection.target == Target::Logits);
+        findings.require(to_logits, "project", "network", || "nothing projects to the logits".into());
         for group in self.group_ids() {
             for (index, accumulator) in self.group(group).accumulators.iter().enumerate() {
                 findings.require(fed.contains(&(group, index)), "project", &self.group(group).name, || {
@@ -138,7 +161,7 @@ impl Network {
                 });
             }
         }
-        sound
+        true
     }
 
     fn check_balance(&self, findings: &mut Findings) {
@@ -149,9 +172,9 @@ impl Network {
         for projection in &self.projections {
             let sent = match projection.source {
                 Source::Embedding | Source::Tick => 0,
-                Source::Port(from, _) => schedule[from.index()] + 1,
+                Source::Port(from, _) => schedule[from.index()].saturating_add(1),
             };
-            let arrives = sent + projection.delay_steps;
+            let arrives = sent.saturating_add(projection.delay_steps);
             match projection.target {
                 Target::Logits => findings.require(arrives == latency, "balance", "logits", || {
                     format!("arrive after {arrives} steps, latency_steps = {latency}")
@@ -159,7 +182,8 @@ impl Network {
                 Target::Accumulator(to, accumulator) => {
                     let group = self.group(to);
                     let accumulator = &group.accumulators[accumulator];
-                    let (ready, works) = (arrives + accumulator.delay_steps, schedule[to.index()]);
+                    let ready = arrives.saturating_add(accumulator.delay_steps);
+                    let works = schedule[to.index()];
                     findings.require(ready == works, "balance", &group.name, || {
                         format!("{:?} is ready after {ready} steps, the group works after {works}", accumulator.name)
                     });
@@ -182,10 +206,13 @@ impl Network {
     }
 
     fn check_constant_exists(&self, name: &str, findings: &mut Findings, sound: &mut bool) {
-        let shape: BTreeMap<_, _> = self.constants.iter().map(|(name, tensor)| (name, tensor.shape())).collect();
-        let fits = shape.get(&name.to_owned()).is_some_and(|shape| shape.len() == 2 && shape[0] == self.vocab_size);
+        let is_table = |table: &Tensor| {
+            let shape = table.shape();
+            shape.len() == 2 && shape[0] == self.vocab_size && table.elem().is_integer()
+        };
+        let fits = self.constants.get(name).is_some_and(is_table);
         findings.require(fits, "constant", "network", || {
-            format!("the embedding @{name} is no constant of {} rows", self.vocab_size)
+            format!("the embedding @{name} is no constant of {} rows of integers", self.vocab_size)
         });
         *sound &= fits;
     }

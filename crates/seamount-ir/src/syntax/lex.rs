@@ -30,7 +30,7 @@ impl Token<'_> {
 }
 
 pub(super) fn lex(text: &str) -> Result<Vec<(Position, Token<'_>)>, ParseError> {
-    let mut lexer = Lexer { text, rest: text, line: 1, line_start: 0 };
+    let mut lexer = Lexer { text, rest: text, line: 1, column: 1, counted: 0 };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_blank();
@@ -48,7 +48,9 @@ struct Lexer<'t> {
     text: &'t str,
     rest: &'t str,
     line: u32,
-    line_start: usize,
+    /// The column of byte `counted`.
+    column: u32,
+    counted: usize,
 }
 
 impl<'t> Lexer<'t> {
@@ -56,9 +58,11 @@ impl<'t> Lexer<'t> {
         self.text.len() - self.rest.len()
     }
 
-    fn position(&self) -> Position {
-        let column = self.text[self.line_start..self.offset()].chars().count() + 1;
-        Position { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX) }
+    fn position(&mut self) -> Position {
+        let passed = self.text[self.counted..self.offset()].chars().count();
+        self.column = self.column.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        self.counted = self.offset();
+        Position { line: self.line, column: self.column }
     }
 
     fn skip_blank(&mut self) {
@@ -66,7 +70,7 @@ impl<'t> Lexer<'t> {
             if let Some(after) = self.rest.strip_prefix('\n') {
                 self.rest = after;
                 self.line += 1;
-                self.line_start = self.offset();
+                (self.column, self.counted) = (1, self.offset());
             } else if self.rest.starts_with("//") {
                 self.rest = self.rest.find('\n').map_or("", |end| &self.rest[end..]);
             } else if let Some(after) = self.rest.strip_prefix(char::is_whitespace) {
@@ -158,6 +162,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-fn is_name(c: char) -> bool {
+/// Whether a character may be part of a word or of a constant's name.
+pub(crate) fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/')
 }

@@ -7,20 +7,22 @@
 //!   @gamma : f32[4] = [1.0, 0.5, 2.0, 1.0]
 //!   %0 = embed @embed : f32[4]
 //!   %1 = rms_norm %0, @gamma {eps = 1e-6} : f32[4]
-//!   output "logits" %1
+//!   output "logits", %1
 //! }
 //! ```
 //!
 //! A file is a tree of [`Block`]s: attributes, constants, statements and inner blocks, in order. Each level turns
 //! its own structures into this tree and back; names of operations and attributes are checked there, so that the
-//! lexer, the parser and the printer know no level. `//` starts a comment. Constants with more elements than the
-//! printer's limit are elided to their digest.
+//! lexer, the parser and the printer know no level. `//` starts a comment. The brace of a block ends its line; the
+//! attributes of a statement begin on the line of their brace. Constants with more elements than the printer's limit,
+//! or with elements that are no finite numbers, are elided to their digest.
 
 mod lex;
 mod parse;
 mod print;
 mod read;
 
+pub(crate) use lex::is_name;
 pub use parse::{parse, parse_passes};
 pub use print::{DEFAULT_ELIDE_ABOVE, Print};
 pub use read::{Attributes, Reader, nearest};

@@ -1,5 +1,7 @@
 //! Tokens to a tree of blocks.
 
+use std::collections::BTreeSet;
+
 use super::lex::{Token, lex};
 use super::{Attributes, Block, Operand, ParseError, Position, Statement, Type, Value};
 use crate::dag::ValueId;
@@ -72,6 +74,10 @@ impl<'p, 't> Parser<'p, 't> {
         ParseError::new(self.at(), format!("expected {expected}, found {}", found.describe()))
     }
 
+    fn twice(&self, key: &str) -> ParseError {
+        ParseError::new(self.at(), format!("`{key}` is given twice"))
+    }
+
     fn accept(&mut self, punct: char) -> bool {
         let found = *self.peek() == Token::Punct(punct);
         if found {
@@ -106,10 +112,19 @@ impl<'p, 't> Parser<'p, 't> {
         }
         self.advance();
         self.expect('{')?;
+        let mut constants = BTreeSet::new();
         while !self.accept('}') {
             match (self.peek(), self.peek_second()) {
-                (Token::Symbol(_), _) => block.constants.push(self.constant()?),
+                (Token::Symbol(name), _) => {
+                    if !constants.insert(*name) {
+                        return Err(ParseError::new(self.at(), format!("@{name} is defined twice")));
+                    }
+                    block.constants.push(self.constant()?);
+                }
                 (Token::Word(key), Token::Punct('=')) => {
+                    if block.attributes.iter().any(|(name, _)| name == key) {
+                        return Err(self.twice(key));
+                    }
                     self.advance();
                     self.advance();
                     block.attributes.push(((*key).to_owned(), self.value(0)?));
@@ -140,6 +155,9 @@ impl<'p, 't> Parser<'p, 't> {
         let ty = self.ty()?;
         let elem = Elem::from_name(&ty.elem)
             .ok_or_else(|| ParseError::new(at, format!("`{}` is no element type of a constant", ty.elem)))?;
+        if ty.shape.iter().try_fold(elem.n_bytes(), |n, &dim| n.checked_mul(dim)).is_none() {
+            return Err(ParseError::new(at, "a constant of this shape fits no memory"));
+        }
         let tensor = match self.peek() {
             Token::Digest(digest) => {
                 self.advance();
@@ -198,6 +216,11 @@ impl<'p, 't> Parser<'p, 't> {
             return Ok(attributes);
         }
         while !self.accept('}') {
+            if let Token::Word(key) = self.peek()
+                && attributes.iter().any(|(name, _)| name == key)
+            {
+                return Err(self.twice(key));
+            }
             let key = self.word("an attribute")?;
             self.expect('=')?;
             attributes.push((key.to_owned(), self.value(0)?));
@@ -281,7 +304,7 @@ impl<'p, 't> Parser<'p, 't> {
         let base: f64 = base.parse().map_err(|_| wrong())?;
         let scale = if self.accept('^') {
             let Token::Number(exponent) = self.advance() else { return Err(wrong()) };
-            base.powi(exponent.parse().map_err(|_| wrong())?)
+            base.powf(f64::from(exponent.parse::<i32>().map_err(|_| wrong())?))
         } else {
             base
         };

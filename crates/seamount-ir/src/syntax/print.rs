@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use itertools::Itertools as _;
 
 use super::{Block, Operand, Statement, Type, Value};
-use crate::tensor::Elem;
+use crate::tensor::{Elem, Tensor};
 
 /// Constants with more elements than this are printed as their digest, unless asked otherwise.
 pub const DEFAULT_ELIDE_ABOVE: usize = 16;
@@ -38,7 +38,7 @@ impl Print<'_> {
                 write!(f, " * {}", Scale(scale))?;
             }
             match tensor.bytes() {
-                Ok(bytes) if tensor.n_elements() <= self.elide_above => {
+                Ok(bytes) if tensor.n_elements() <= self.elide_above && all_finite(tensor) => {
                     writeln!(f, " = [{}]", elements(tensor.elem(), bytes))?;
                 }
                 _ => writeln!(f, " {}", tensor.digest())?,
@@ -132,6 +132,11 @@ impl fmt::Display for Scale {
         let exponent = self.0.log2().round();
         if 2f64.powf(exponent) == self.0 { write!(f, "2^{exponent}") } else { write!(f, "{:?}", self.0) }
     }
+}
+
+/// Whether the elements have a text form.
+fn all_finite(tensor: &Tensor) -> bool {
+    tensor.elem().is_integer() || tensor.to_f32().is_ok_and(|values| values.iter().all(|value| value.is_finite()))
 }
 
 fn elements(elem: Elem, bytes: &[u8]) -> String {
