@@ -38,6 +38,20 @@ impl Arch {
         &self.description
     }
 
+    /// The same system with another rule for sums that do not fit an accumulator, marked as assumed.
+    #[must_use]
+    pub fn with_overflow(mut self, rule: Overflow) -> Self {
+        if self.overflow() != rule {
+            self.entries[Key::WordOverflow as usize] = Entry {
+                value: Value::Overflow(rule),
+                source: String::new(),
+                status: Status::Assumed,
+                note: "chosen by the user".to_owned(),
+            };
+        }
+        self
+    }
+
     /// All parameters with their provenance, in the order of a canonical file.
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = Parameter<'_>> {
         SCHEMA.iter().zip(&self.entries).map(|(spec, entry)| Parameter {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use seamount_ir::fixed::{Factor, Fixed, FixedType, Op};
-use seamount_ir::kernel::{Arg, Kernel, Local, ScalarOp};
+use seamount_ir::fixed::{Factor, Fixed, FixedType, LOGITS, Op};
+use seamount_ir::kernel::{Arg, Compare, Kernel, Local, ScalarOp};
 use seamount_ir::network::{Accumulator, BodyBuilder, BodyOp, Group, Param, Port};
-use seamount_ir::pass::PassError;
 use seamount_ir::tensor::{Constants, Tensor};
 use seamount_ir::{ValueId, Verified};
 
 use crate::lower_to_network::Sent;
+use crate::names::{self, Unique};
 
 /// What arrives at a group from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,29 +29,28 @@ pub(crate) struct Plan<'p> {
     pub(crate) members: &'p [ValueId],
     /// What arrives, one accumulator each.
     pub(crate) inputs: &'p [Input],
+    /// Which of them says that a token is there.
+    pub(crate) tick: usize,
     /// What it sends.
     pub(crate) ports: Vec<(Sent, Port)>,
-    /// What it shows.
-    pub(crate) probes: Vec<(ValueId, String)>,
 }
 
-/// Builds a group, and the constants that only it needs.
-pub(crate) fn build(fixed: &Verified<Fixed>, plan: Plan<'_>) -> Result<(Group, Constants), PassError> {
+/// Builds a group, and the constants that only it needs, under names that nobody has.
+pub(crate) fn build(fixed: &Verified<Fixed>, plan: Plan<'_>, constant_names: &mut Unique) -> (Group, Constants) {
     let first = fixed.graph.node(plan.members[0]);
-    let tick = tick(fixed, &plan)?;
-    let accumulators = plan
-        .inputs
-        .iter()
-        .enumerate()
-        .map(|(at, input)| Accumulator { name: accumulator_name(fixed, *input, at, tick), delay_steps: 0 })
-        .collect();
+    let mut names = Unique::default();
+    let mut accumulator = |input: &Input| names.name(&names::accumulator(fixed, *input));
     let group = Group {
         name: plan.name.clone(),
         layer: first.layer,
         n_neurons: first.ty.width,
         on_host: false,
-        accumulators,
-        tick,
+        accumulators: plan
+            .inputs
+            .iter()
+            .map(|input| Accumulator { name: accumulator(input), delay_steps: 0 })
+            .collect(),
+        tick: plan.tick,
         params: Vec::new(),
         states: Vec::new(),
         ports: plan.ports.iter().map(|(_, port)| port.clone()).collect(),
@@ -62,61 +61,19 @@ pub(crate) fn build(fixed: &Verified<Fixed>, plan: Plan<'_>) -> Result<(Group, C
         plan: &plan,
         group,
         constants: Constants::new(),
+        constant_names,
         body: BodyBuilder::default(),
         locals: BTreeMap::new(),
     };
     for &value in plan.members {
-        writer.value(value);
-        writer.send(value);
+        let result = writer.value(value);
+        writer.locals.insert(value, result);
+        writer.show(value, result);
+        writer.send(value, result);
     }
     let Writer { mut group, constants, body, .. } = writer;
     group.body = body.finish();
-    Ok((group, constants))
-}
-
-/// The accumulator that is never zero when the token is there: the host's tick, an inverse root, or the sum that an
-/// inverse root is of.
-fn tick(fixed: &Fixed, plan: &Plan<'_>) -> Result<usize, PassError> {
-    let is_tick = |input: &Input| match *input {
-        Input::Tick => true,
-        Input::Gathered(value) => {
-            matches!(fixed.graph.node(value).op, Op::ReduceSum { bias } if bias > 0)
-        }
-        Input::Carried(value) => is_inverse_root(fixed, value),
-    };
-    plan.inputs.iter().position(is_tick).ok_or_else(|| {
-        let message = "nothing tells its neurons that a token is there: no norm reaches it, so that a token of zeros \
-                       would pass unseen";
-        PassError::cannot(format!("neuron group {:?}", plan.name), message)
-    })
-}
-
-/// A function of a sum that is at least 1: its kernel gives no zero there.
-fn is_inverse_root(fixed: &Fixed, value: ValueId) -> bool {
-    let of_sum = |value: ValueId| {
-        fixed
-            .graph
-            .operands(value)
-            .first()
-            .is_some_and(|&operand| matches!(fixed.graph.node(operand).op, Op::ReduceSum { bias } if bias > 0))
-    };
-    matches!(fixed.graph.node(value).op, Op::Call { .. }) && of_sum(value)
-}
-
-fn accumulator_name(fixed: &Fixed, input: Input, at: usize, tick: usize) -> String {
-    match input {
-        Input::Tick => "tick".into(),
-        Input::Gathered(value) => match &fixed.graph.node(value).op {
-            Op::Linear { weight } => {
-                let path = weight.strip_suffix(".weight").unwrap_or(weight);
-                path.rsplit('.').next().unwrap_or(path).to_owned()
-            }
-            Op::ReduceSum { .. } => "sum".into(),
-            _ => "embedding".into(),
-        },
-        Input::Carried(_) if at == tick => "inverse_root".into(),
-        Input::Carried(value) => format!("carry_{}", value.0),
-    }
+    (group, constants)
 }
 
 struct Writer<'w> {
@@ -124,39 +81,49 @@ struct Writer<'w> {
     plan: &'w Plan<'w>,
     group: Group,
     constants: Constants,
+    constant_names: &'w mut Unique,
     body: BodyBuilder,
     locals: BTreeMap<ValueId, Arg>,
 }
 
 impl Writer<'_> {
-    fn value(&mut self, value: ValueId) {
+    fn value(&mut self, value: ValueId) -> Arg {
         let fixed = self.fixed;
         let node = fixed.graph.node(value);
         let operands = fixed.graph.operands(value);
-        let word_bits = fixed.word.bits;
-        let result = match &node.op {
+        match &node.op {
             Op::Linear { .. } | Op::ReduceSum { .. } | Op::Embed { .. } => self.input(Input::Gathered(value)),
             Op::Affine { factor, shift, bias } => {
                 let x = self.operand(operands[0]);
-                let name = format!("factor_{}", self.group.params.len());
-                let factor = self.factor(factor, &name);
-                let mut y = self.scalar(ScalarOp::MulShr { a: x, b: factor, shift: *shift, round: *shift > 0 });
+                let factor = self.factor(factor, "factor");
+                let mut y = self.product(x, factor, *shift);
                 if let Some(bias) = bias {
-                    let name = format!("bias_{}", self.group.params.len());
-                    let bias = self.factor(bias, &name);
+                    let bias = self.factor(bias, "bias");
                     y = self.scalar(ScalarOp::Add(y, bias));
                 }
                 self.clamp(y, node.ty)
             }
             Op::Multiply { shift } => {
                 let (a, b) = (self.operand(operands[0]), self.operand(operands[1]));
-                let y = self.scalar(ScalarOp::MulShr { a, b, shift: *shift, round: *shift > 0 });
+                let y = self.product(a, b, *shift);
                 self.clamp(y, node.ty)
             }
             Op::Add => {
                 let (a, b) = (self.operand(operands[0]), self.operand(operands[1]));
                 let y = self.scalar(ScalarOp::Add(a, b));
                 self.clamp(y, node.ty)
+            }
+            Op::Threshold { level } => {
+                let x = self.operand(operands[0]);
+                let negated = self.scalar(ScalarOp::Neg(x));
+                let lesser = self.scalar(ScalarOp::Min(x, negated));
+                self.scalar(ScalarOp::Select {
+                    compare: Compare::Lt,
+                    lhs: lesser,
+                    rhs: (1 - level).into(),
+                    then: x,
+                    otherwise: 0.into(),
+                })
             }
             Op::Call { kernel } => {
                 let x = self.operand(operands[0]);
@@ -165,12 +132,12 @@ impl Writer<'_> {
             }
             Op::GatedRecurrence { shift } => {
                 let (f, u) = (self.operand(operands[0]), self.operand(operands[1]));
-                self.group.states.push(format!("h_{}", self.group.states.len()));
-                let state = self.group.states.len() - 1;
+                let state = self.group.states.len();
+                self.group.states.push(format!("h_{state}"));
                 let h = self.body.push(BodyOp::State(state)).into();
                 let negated = self.scalar(ScalarOp::Neg(u));
                 let difference = self.scalar(ScalarOp::Add(h, negated));
-                let kept = self.scalar(ScalarOp::MulShr { a: f, b: difference, shift: *shift, round: true });
+                let kept = self.product(f, difference, *shift);
                 let next = self.scalar(ScalarOp::Add(u, kept));
                 let next = self.clamp(next, node.ty);
                 self.body.effect(BodyOp::SetState(state, next));
@@ -179,25 +146,28 @@ impl Writer<'_> {
             Op::Sigmoid | Op::Silu | Op::InvSqrt { .. } => {
                 unreachable!("invariant: the pass refuses functions without a program")
             }
-        };
-        debug_assert!(node.ty.bits <= word_bits, "invariant: verified types are words");
-        self.locals.insert(value, result);
-        if let Some((_, name)) = self.plan.probes.iter().find(|(probed, _)| *probed == value) {
+        }
+    }
+
+    /// Shows a value under each of its names but `logits`, which the host has anyway.
+    fn show(&mut self, value: ValueId, result: Arg) {
+        let names = self.fixed.outputs.iter().filter(|(name, shown)| **shown == value && *name != LOGITS);
+        for (name, _) in names {
             self.body.effect(BodyOp::Probe(name.clone(), result));
         }
     }
 
-    fn send(&mut self, value: ValueId) {
+    fn send(&mut self, value: ValueId, result: Arg) {
         let plan = self.plan;
-        for (port, (sent, _)) in plan.ports.iter().enumerate() {
-            if sent.value() != value {
-                continue;
-            }
-            let mut payload = self.locals[&value];
-            if let Sent::Biased(_, bias) = *sent {
-                let bias = self.first_neuron(bias);
-                payload = self.scalar(ScalarOp::Add(payload, bias));
-            }
+        let ports = plan.ports.iter().enumerate().filter(|(_, (sent, _))| sent.value() == value);
+        for (port, (sent, _)) in ports {
+            let payload = match *sent {
+                Sent::Value(_) => result,
+                Sent::Biased(_, bias) => {
+                    let bias = self.first_neuron(bias);
+                    self.scalar(ScalarOp::Add(result, bias))
+                }
+            };
             self.body.effect(BodyOp::Send(port, payload));
         }
     }
@@ -206,37 +176,41 @@ impl Writer<'_> {
     fn first_neuron(&mut self, word: i32) -> Arg {
         let mut words = vec![0; self.group.n_neurons];
         words[0] = word;
-        let name = format!("{}.bias_{}", self.group.name, self.group.params.len());
+        let name = self.constant_names.name(&format!("{}.epsilon", self.group.name));
         self.constants.insert(name.clone(), Tensor::i32(vec![words.len()], &words));
         self.param("epsilon", &name)
     }
 
-    fn factor(&mut self, factor: &Factor, name: &str) -> Arg {
+    fn factor(&mut self, factor: &Factor, role: &str) -> Arg {
         match factor {
             Factor::Scalar(word) => Arg::Const(*word),
-            Factor::PerChannel(values) => self.param(name, values),
+            Factor::PerChannel(values) => self.param(role, values),
         }
     }
 
-    fn param(&mut self, name: &str, values: &str) -> Arg {
-        self.group.params.push(Param { name: name.to_owned(), values: values.to_owned() });
-        self.body.push(BodyOp::Param(self.group.params.len() - 1)).into()
+    fn param(&mut self, role: &str, values: &str) -> Arg {
+        let at = self.group.params.len();
+        self.group.params.push(Param { name: format!("{role}_{at}"), values: values.to_owned() });
+        self.body.push(BodyOp::Param(at)).into()
     }
 
     fn operand(&mut self, value: ValueId) -> Arg {
-        match self.locals.get(&value) {
-            Some(&arg) => arg,
-            None => {
-                let arg = self.input(Input::Carried(value));
-                self.locals.insert(value, arg);
-                arg
-            }
+        if let Some(&arg) = self.locals.get(&value) {
+            return arg;
         }
+        let arg = self.input(Input::Carried(value));
+        self.locals.insert(value, arg);
+        arg
     }
 
+    /// Reading an accumulator clears it: each is read once.
     fn input(&mut self, input: Input) -> Arg {
         let at = self.plan.inputs.iter().position(|other| *other == input);
         self.body.push(BodyOp::Accumulator(at.expect("invariant: what is read arrives"))).into()
+    }
+
+    fn product(&mut self, a: Arg, b: Arg, shift: u32) -> Arg {
+        self.scalar(ScalarOp::MulShr { a, b, shift, round: shift > 0 })
     }
 
     fn scalar(&mut self, op: ScalarOp) -> Arg {

@@ -85,6 +85,7 @@ fn function(fixed: &Fixed, value: ValueId) -> Result<Option<Kernel>, PassError> 
         | Op::Affine { .. }
         | Op::Multiply { .. }
         | Op::Add
+        | Op::Threshold { .. }
         | Op::Linear { .. }
         | Op::ReduceSum { .. }
         | Op::Call { .. }

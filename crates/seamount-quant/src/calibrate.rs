@@ -1,10 +1,15 @@
 //! `calibrate`: what every value takes on example tokens, the ground of static scales.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
-use seamount_ir::Module;
-use seamount_ir::model::{InterpretError, Interpreter, Model, Observed};
+use seamount_ir::model::{InterpretError, Interpreter, Model, Observed, Op};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError, Value};
+use seamount_ir::{Module, ValueId};
+
+use crate::config::{Clip, PayloadConfig, QuantConfig};
+use crate::histogram::Histogram;
 
 /// What is known of `calibrate`.
 pub static INFO: PassInfo = PassInfo {
@@ -12,11 +17,19 @@ pub static INFO: PassInfo = PassInfo {
     description: "Runs the float model on example tokens and notes the range and the root mean square of every value.",
     from: seamount_ir::Level::Model,
     to: seamount_ir::Level::Model,
-    options: &[("tokens", "required", "example tokens: one sequence [1, 2], or several [[1, 2], [3]]")],
+    options: &[
+        ("tokens", "required", "example tokens: one sequence [1, 2], or several [[1, 2], [3]]"),
+        ("clip", "max", "range of what linear layers read: max, percentile or mse (least mean square error)"),
+        ("percentile", "99.99", "share of magnitudes in percent that clip = percentile keeps whole"),
+        ("payload_bits", "16", "width for which clip = mse weighs rounding against clipping"),
+    ],
 };
 
 /// Runs the float interpreter over sequences, each from a zero state, and gives every node its
 /// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels.
+///
+/// With a `clip` other than `max`, a second run makes histograms of what linear layers read, and the range of these
+/// values becomes the clipped one.
 ///
 /// Sequences run in parallel. The result is the same at any thread count: sums of squares are in double precision,
 /// within a sequence in the order of its tokens, over sequences in theirs.
@@ -24,6 +37,8 @@ pub static INFO: PassInfo = PassInfo {
 pub struct Calibrate {
     /// Sequences of token ids.
     pub sequences: Vec<Vec<u32>>,
+    /// How the range of what linear layers read is clipped.
+    pub payload: PayloadConfig,
 }
 
 impl Calibrate {
@@ -33,6 +48,17 @@ impl Calibrate {
     /// Unknown options, and tokens that are no lists of token ids.
     pub fn from_options(mut options: Attributes) -> Result<Box<dyn Pass>, ParseError> {
         let tokens = options.take("tokens");
+        let mut payload = PayloadConfig::default();
+        payload.clip = match options.text("clip")?.as_deref() {
+            None | Some("max") => Clip::Max,
+            Some("percentile") => Clip::Percentile,
+            Some("mse") => Clip::Mse,
+            Some(other) => return Err(options.error(format!("`clip` is max, percentile or mse, found {other}"))),
+        };
+        payload.percentile = options.float("percentile")?.unwrap_or(payload.percentile);
+        payload.bits = options.int("payload_bits")?.unwrap_or(payload.bits);
+        let config = QuantConfig { payload, ..QuantConfig::default() };
+        config.check().map_err(|error| options.error(error.to_string()))?;
         options.clone().finish()?;
         let sequences = match options.require("tokens", tokens)? {
             Value::List(items) if items.iter().all(|item| matches!(item, Value::List(_))) => {
@@ -40,7 +66,7 @@ impl Calibrate {
             }
             one => vec![sequence(&one, &options)?],
         };
-        Ok(Box::new(Self { sequences }))
+        Ok(Box::new(Self { sequences, payload: config.payload }))
     }
 }
 
@@ -70,12 +96,80 @@ impl Pass for Calibrate {
         for sequence in &seen {
             total.iter_mut().zip(sequence).for_each(|(total, seen)| total.merge(seen));
         }
+        let observed: Vec<Observed> = total.iter().map(Seen::observed).collect();
+        let clipped = self.clipped(&model, &interpreter, &observed)?;
         let mut model: Model = model.into_inner();
-        for (value, seen) in model.graph.in_order().into_iter().zip(total) {
-            model.graph.node_mut(value).observed = Some(seen.observed());
+        for (value, observed) in model.graph.in_order().into_iter().zip(observed) {
+            model.graph.node_mut(value).observed = Some(observed);
+        }
+        for (value, magnitude) in clipped {
+            if let Some(observed) = &mut model.graph.node_mut(value).observed {
+                observed.min = observed.min.max(-magnitude);
+                observed.max = observed.max.min(magnitude);
+            }
         }
         tracing::debug!(pass = INFO.name, n_sequences = self.sequences.len(), n_tokens, "calibrated");
         Ok(Module::Model(model))
+    }
+}
+
+impl Calibrate {
+    /// The clipped magnitudes of what linear layers read.
+    fn clipped(
+        &self,
+        model: &Model,
+        interpreter: &Interpreter,
+        observed: &[Observed],
+    ) -> Result<BTreeMap<ValueId, f64>, PassError> {
+        let mut widths = BTreeMap::new();
+        if self.payload.clip == Clip::Max {
+            return Ok(BTreeMap::new());
+        }
+        for value in model.graph.in_order() {
+            if let Op::Linear { weight, .. } = &model.graph.node(value).op {
+                let bits = self.payload.bits_of(weight.strip_suffix(".weight").unwrap_or(weight));
+                widths.insert(model.graph.operands(value)[0], bits);
+            }
+        }
+        let order = model.graph.in_order();
+        let empty: Vec<Option<Histogram>> = order
+            .iter()
+            .zip(observed)
+            .map(|(value, observed)| widths.contains_key(value).then(|| Histogram::new(observed.abs_max())))
+            .collect();
+        let one = |sequence: &Vec<u32>| {
+            let mut histograms = empty.clone();
+            let mut state = interpreter.initial_state();
+            for &token in sequence {
+                for ((_, vector), histogram) in interpreter.step(token, &mut state)?.iter().zip(&mut histograms) {
+                    if let Some(histogram) = histogram {
+                        histogram.add(vector);
+                    }
+                }
+            }
+            Ok(histograms)
+        };
+        let parts: Vec<Vec<Option<Histogram>>> = self
+            .sequences
+            .par_iter()
+            .map(one)
+            .collect::<Result<_, InterpretError>>()
+            .map_err(|error| PassError::cannot("model", error.to_string()))?;
+        let mut total = empty;
+        for part in &parts {
+            for (total, part) in total.iter_mut().flatten().zip(part.iter().flatten()) {
+                total.merge(part);
+            }
+        }
+        let clip = |histogram: &Histogram, bits| match self.payload.clip {
+            Clip::Max => f64::INFINITY,
+            Clip::Percentile => histogram.percentile(self.payload.percentile),
+            Clip::Mse => histogram.least_square_error(bits),
+        };
+        let clipped = order.iter().zip(&total).filter_map(|(value, histogram)| {
+            Some((*value, clip(histogram.as_ref()?, widths[value])))
+        });
+        Ok(clipped.collect())
     }
 }
 

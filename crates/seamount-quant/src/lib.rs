@@ -9,15 +9,18 @@
 
 pub mod approximate;
 pub mod calibrate;
+pub mod config;
 pub mod drop_token_rounding;
 pub mod expand_norm;
 pub mod fold_double_norm;
 pub mod fold_gate_norm;
 pub mod fold_lower_bound;
 pub mod functions;
+mod histogram;
 pub mod late_norm;
 pub mod quantize;
 pub mod registry;
 mod rewrite;
+pub mod set_epsilon;
 pub mod split_projections;
 pub mod ternarize;

@@ -9,6 +9,8 @@ use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError};
 use seamount_ir::{Level, Module};
 
+use crate::config::{QuantConfig, Scales};
+
 /// Gives every value a width and a unit, and every operation its exact integer form.
 ///
 /// Units are powers of two wherever a value is computed with; the payloads of linear layers take the unit that makes
@@ -16,26 +18,26 @@ use seamount_ir::{Level, Module};
 /// So one product with a shift serves each normalization, and functions see canonical formats.
 #[derive(Debug, Clone)]
 pub struct Quantize {
-    /// Width of payloads between a layer's norm and its weights, sign included: 8 to 24.
-    pub payload_bits: u32,
-    /// Range of a scale over the largest calibrated magnitude; rounding units to powers of two adds up to 2.
-    pub headroom: f64,
+    /// Widths, clipping and scales.
+    pub config: QuantConfig,
     /// Registers and state of the machine.
     pub word: Word,
     /// Sums of spikes of the machine.
     pub accumulator: Word,
     /// What a sum does that does not fit.
     pub overflow: Overflow,
+    /// Narrows payloads until no sum of a linear layer can overflow, whatever the token.
+    pub guarantee_no_overflow: bool,
 }
 
 impl Default for Quantize {
     fn default() -> Self {
         Self {
-            payload_bits: 16,
-            headroom: 4.0,
+            config: QuantConfig::default(),
             word: Word { bits: 24 },
             accumulator: Word { bits: 24 },
             overflow: Overflow::Saturate,
+            guarantee_no_overflow: false,
         }
     }
 }
@@ -48,10 +50,20 @@ pub static INFO: PassInfo = PassInfo {
     to: Level::Fixed,
     options: &[
         ("payload_bits", "16", "width of the payloads that linear layers multiply, sign included (8 to 24)"),
-        ("headroom", "4", "range of a scale over the largest calibrated magnitude (1 to 64)"),
+        ("headroom", "0", "range of a payload over its calibrated magnitude; 0 chooses by width"),
+        ("scales", "free", "units of payloads: free or pow2"),
+        ("spike_threshold", "0", "payloads of a smaller magnitude become zero"),
+        ("residual_bits", "24", "width of the residual stream"),
+        ("branch_bits", "24", "width of what mixers add to it"),
+        ("gate_bits", "24", "width of the forget gate"),
+        ("recurrent_input_bits", "24", "width of the recurrence's input"),
+        ("recurrent_state_bits", "24", "width of the recurrence's state"),
+        ("logit_bits", "24", "width of the logits"),
+        ("value_bits", "24", "width of all other values"),
         ("word_bits", "24", "width of registers and state"),
         ("accumulator_bits", "24", "width of dendritic accumulators"),
         ("overflow", "saturate", "what an accumulator does that does not fit: saturate or wrap"),
+        ("guarantee_no_overflow", "false", "narrows payloads until no sum of a layer can overflow"),
     ],
 };
 
@@ -62,26 +74,41 @@ impl Quantize {
     /// Unknown options, and values out of range.
     pub fn from_options(mut options: Attributes) -> Result<Box<dyn Pass>, ParseError> {
         let mut pass = Self::default();
-        let mut bits = |key, default: u32, range: std::ops::RangeInclusive<u32>| {
-            let bits = options.int::<u32>(key)?.unwrap_or(default);
-            if range.contains(&bits) {
-                return Ok(bits);
-            }
-            let (lo, hi) = range.into_inner();
-            Err(options.error(format!("`{key}` is {bits}, not in {lo} to {hi}")))
-        };
-        pass.word.bits = bits("word_bits", pass.word.bits, 16..=24)?;
-        pass.accumulator.bits = bits("accumulator_bits", pass.accumulator.bits, 16..=32)?;
-        pass.payload_bits = bits("payload_bits", pass.payload_bits, 8..=pass.word.bits)?;
-        pass.headroom = options.float("headroom")?.unwrap_or(pass.headroom);
-        if !(1.0..=64.0).contains(&pass.headroom) {
-            return Err(options.error(format!("`headroom` is {}, not in 1 to 64", pass.headroom)));
+        let QuantConfig { payload, state, .. } = &mut pass.config;
+        for (key, width) in [
+            ("payload_bits", &mut payload.bits),
+            ("spike_threshold", &mut payload.spike_threshold),
+            ("residual_bits", &mut state.residual_bits),
+            ("branch_bits", &mut state.branch_bits),
+            ("gate_bits", &mut state.gate_bits),
+            ("recurrent_input_bits", &mut state.recurrent_input_bits),
+            ("recurrent_state_bits", &mut state.recurrent_state_bits),
+            ("logit_bits", &mut state.logit_bits),
+            ("value_bits", &mut state.value_bits),
+            ("word_bits", &mut pass.word.bits),
+            ("accumulator_bits", &mut pass.accumulator.bits),
+        ] {
+            *width = options.int(key)?.unwrap_or(*width);
         }
+        payload.headroom = options.float("headroom")?.unwrap_or(payload.headroom);
+        payload.scales = match options.text("scales")?.as_deref() {
+            None | Some("free") => Scales::Free,
+            Some("pow2") => Scales::Pow2,
+            Some(other) => return Err(options.error(format!("`scales` is free or pow2, found {other}"))),
+        };
         pass.overflow = match options.text("overflow")?.as_deref() {
             None | Some("saturate") => Overflow::Saturate,
             Some("wrap") => Overflow::Wrap,
             Some(other) => return Err(options.error(format!("`overflow` is saturate or wrap, found {other}"))),
         };
+        pass.guarantee_no_overflow = options.bool("guarantee_no_overflow")?.unwrap_or(false);
+        pass.config.check().map_err(|error| options.error(error.to_string()))?;
+        let widths = [("word_bits", pass.word.bits, 24), ("accumulator_bits", pass.accumulator.bits, 32)];
+        for (key, bits, most) in widths {
+            if !(16..=most).contains(&bits) {
+                return Err(options.error(format!("`{key}` is {bits}, not in 16 to {most}")));
+            }
+        }
         options.finish()?;
         Ok(Box::new(pass))
     }
@@ -95,7 +122,8 @@ impl Pass for Quantize {
     fn run(&self, module: Module) -> Result<Module, PassError> {
         let Module::Model(model) = module else { return Err(PassError::level(&INFO, &module)) };
         let model = model.verify()?;
-        let fixed = build::Builder::new(&model, self).build()?;
+        let options = Self { config: self.config.clone().within_word(self.word.bits), ..self.clone() };
+        let fixed = build::Builder::new(&model, &options).build()?;
         Ok(Module::Fixed(fixed.verify()?.into_inner()))
     }
 }

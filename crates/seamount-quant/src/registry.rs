@@ -5,12 +5,13 @@ use seamount_ir::pass::Registered;
 use crate::rewrite::without_options;
 use crate::{
     approximate, calibrate, drop_token_rounding, expand_norm, fold_double_norm, fold_gate_norm, fold_lower_bound,
-    late_norm, quantize, split_projections, ternarize,
+    late_norm, quantize, set_epsilon, split_projections, ternarize,
 };
 
 /// The passes, in the order in which a compilation runs them.
 pub fn passes() -> Vec<Registered> {
     vec![
+        Registered { info: &set_epsilon::INFO, make: set_epsilon::SetEpsilon::from_options },
         Registered { info: &fold_double_norm::INFO, make: without_options::<fold_double_norm::FoldDoubleNorm> },
         Registered { info: &fold_gate_norm::INFO, make: without_options::<fold_gate_norm::FoldGateNorm> },
         Registered { info: &fold_lower_bound::INFO, make: without_options::<fold_lower_bound::FoldLowerBound> },

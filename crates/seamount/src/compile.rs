@@ -9,6 +9,7 @@ use seamount_ir::fixed::{Fixed, Overflow};
 use seamount_ir::kernel::Word;
 use seamount_ir::model::{InterpretError, Model};
 use seamount_ir::network::Network;
+use seamount_ir::pass::Pass;
 use seamount_ir::{Level, Module, Verified, Violations};
 use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
@@ -16,7 +17,9 @@ use seamount_lower::place_head::PlaceHead;
 use seamount_partition::{CoreMap, PartitionError, WeightEncoding};
 use seamount_program::Program;
 use seamount_quant::calibrate::Calibrate;
+use seamount_quant::config::{NormPlacement, QuantConfig};
 use seamount_quant::quantize::Quantize;
+use seamount_quant::set_epsilon::SetEpsilon;
 
 use crate::calibration::{self, SampleSize};
 use crate::passes::{FailedPass, Pipeline};
@@ -29,8 +32,10 @@ pub struct CompileOptions {
     pub arch: Arch,
     /// How weights are stored.
     pub weights: WeightEncoding,
-    /// Width of the payloads that linear layers multiply.
-    pub payload_bits: u32,
+    /// Widths, clipping, scales and norms.
+    pub quant: QuantConfig,
+    /// Narrows payloads until no sum of a linear layer can overflow.
+    pub guarantee_no_overflow: bool,
     /// Whether the host computes the logits.
     pub head_on_host: bool,
     /// Whether neurons show the model's named outputs.
@@ -45,7 +50,8 @@ impl CompileOptions {
         Self {
             arch,
             weights: WeightEncoding::Ternary2,
-            payload_bits: 16,
+            quant: QuantConfig::default(),
+            guarantee_no_overflow: false,
             head_on_host: false,
             probes: false,
             calibration: CalibrationText::Sampled(SampleSize { n_sequences: 8, n_tokens: 128 }),
@@ -175,21 +181,31 @@ pub fn compile(
 
 /// The passes from the published model to a balanced network.
 fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
-    let folding = "fold-double-norm, fold-gate-norm, fold-lower-bound, ternarize, split-projections, \
-                   drop-token-rounding, expand-norm, late-norm";
-    let mut passes = Pipeline::parse(folding).expect("invariant: these passes exist").0;
-    passes.push(Box::new(Calibrate { sequences }));
+    let norm = &options.quant.norm;
+    let named = |list: &str| Pipeline::parse(list).expect("invariant: these passes exist").0;
+    let mut passes = Vec::new();
+    if norm.epsilon > 0.0 {
+        passes.push(Box::new(SetEpsilon { value: norm.epsilon }) as Box<dyn Pass>);
+    }
+    if norm.fold {
+        passes.extend(named("fold-double-norm, fold-gate-norm"));
+    }
+    passes.extend(named("fold-lower-bound, ternarize, split-projections, drop-token-rounding, expand-norm"));
+    if norm.placement == NormPlacement::Late {
+        passes.extend(named("late-norm"));
+    }
+    passes.push(Box::new(Calibrate { sequences, payload: options.quant.payload.clone() }));
     passes.push(Box::new(Quantize {
-        payload_bits: options.payload_bits,
+        config: options.quant.clone(),
+        guarantee_no_overflow: options.guarantee_no_overflow,
         word: Word { bits: options.arch.register_bits() },
         accumulator: Word { bits: options.arch.accumulator_bits() },
         overflow: match options.arch.overflow() {
             ArchOverflow::Saturate => Overflow::Saturate,
             ArchOverflow::Wrap => Overflow::Wrap,
         },
-        ..Quantize::default()
     }));
-    passes.extend(Pipeline::parse("approximate").expect("invariant: this pass exists").0);
+    passes.extend(named("approximate"));
     passes.push(Box::new(LowerToNetwork { probes: options.probes }));
     passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
     passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
@@ -220,7 +236,8 @@ fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value>
     };
     BTreeMap::from([
         ("weights".to_owned(), weights.into()),
-        ("payload_bits".to_owned(), options.payload_bits.into()),
+        ("quant".to_owned(), serde_json::to_value(&options.quant).expect("invariant: configurations are JSON")),
+        ("guarantee_no_overflow".to_owned(), options.guarantee_no_overflow.into()),
         ("head".to_owned(), if options.head_on_host { "host" } else { "chip" }.into()),
         ("probes".to_owned(), options.probes.into()),
     ])

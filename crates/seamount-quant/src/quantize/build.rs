@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use seamount_ir::fixed::{Factor, Fixed, FixedType, Node, Op as FixedOp};
+use seamount_ir::fixed::{Factor, Fixed, FixedType, LOGITS, Node, Op as FixedOp};
 use seamount_ir::kernel::Word;
 use seamount_ir::model::{Model, Op};
 use seamount_ir::pass::PassError;
-use seamount_ir::tensor::{Elem, Tensor};
+use seamount_ir::tensor::{Elem, Tensor, TensorError};
 use seamount_ir::{Dag, ValueId, Verified};
 
 use super::Quantize;
+use crate::config::{Scales, StateConfig, default_headroom};
 use super::scales::{Exponent, Factors, RootPlan, RootRange};
 
 /// Finest and coarsest unit of the operand of a sigmoid or silu.
@@ -24,6 +25,8 @@ pub(super) struct Builder<'m> {
     values: BTreeMap<ValueId, ValueId>,
     /// What linear layers and norms read: operand, bits and unit to the scaled value.
     payloads: BTreeMap<(ValueId, u32, u64), ValueId>,
+    /// Scaled values to what is left of them above the spike threshold.
+    thresholds: BTreeMap<ValueId, ValueId>,
     /// Sums of squares to the plan of their root.
     roots: BTreeMap<ValueId, RootPlan>,
     /// Model values that share the residual stream's unit.
@@ -50,6 +53,7 @@ impl<'m> Builder<'m> {
             fixed,
             values: BTreeMap::new(),
             payloads: BTreeMap::new(),
+            thresholds: BTreeMap::new(),
             roots: BTreeMap::new(),
             residual: BTreeSet::new(),
             residual_unit: Exponent(0),
@@ -86,7 +90,7 @@ impl<'m> Builder<'m> {
         for &value in &self.residual {
             largest = largest.max(self.abs_max(value)?);
         }
-        self.residual_unit = Exponent::holding(largest * self.options.headroom, self.options.word);
+        self.residual_unit = exponent(largest, self.options.config.state.residual_bits);
         tracing::debug!(abs_max = largest, exponent = self.residual_unit.0, "unit of the residual stream");
         Ok(())
     }
@@ -112,12 +116,14 @@ impl<'m> Builder<'m> {
                 let bias = bias.as_deref().map(|name| self.vector(name)).transpose()?;
                 let x = self.value(operands[0])?;
                 let name = self.name_at(value, "affine");
-                self.affine(value, x, &scale, bias.as_deref(), word.bits, unit.unit(), &name)?
+                let bits = self.bits_of(value);
+                self.affine(value, x, &scale, bias.as_deref(), bits, unit.unit(), &name)?
             }
             Op::Linear { weight, .. } => self.linear(value, operands[0], weight)?,
             Op::Sigmoid => {
                 let x = self.function_input(operands[0])?;
-                self.add(value, FixedOp::Sigmoid, &[x], word.bits, gate_unit(word).unit())
+                let bits = self.gate_bits(value);
+                self.add(value, FixedOp::Sigmoid, &[x], bits, gate_unit(bits).unit())
             }
             Op::Silu => {
                 let x = self.function_input(operands[0])?;
@@ -125,15 +131,15 @@ impl<'m> Builder<'m> {
                 self.add(value, FixedOp::Silu, &[x], word.bits, unit)
             }
             Op::Multiply => {
-                let unit = self.unit_of(value)?;
                 let (a, b) = (self.value(operands[0])?, self.value(operands[1])?);
-                self.multiply(value, a, b, unit)?
+                let (bits, unit) = (self.bits_of(value), self.unit_of(value)?);
+                self.multiply(value, a, b, bits, unit.unit())?
             }
             Op::Add => {
                 let unit = self.residual_unit.unit();
                 let a = self.in_unit(operands[0], unit)?;
                 let b = self.in_unit(operands[1], unit)?;
-                self.add(value, FixedOp::Add, &[a, b], word.bits, unit)
+                self.add(value, FixedOp::Add, &[a, b], self.options.config.state.residual_bits, unit)
             }
             Op::MeanSquare => self.sum_of_squares(value, operands[0])?,
             Op::InvSqrt { .. } => {
@@ -143,12 +149,7 @@ impl<'m> Builder<'m> {
                 let sum = self.value(operands[0])?;
                 self.add(value, FixedOp::InvSqrt { fraction: plan.fraction }, &[sum], word.bits, plan.root().unit())
             }
-            Op::GatedRecurrence => {
-                let gate = self.in_unit(operands[0], gate_unit(word).unit())?;
-                let input = self.value(operands[1])?;
-                let unit = self.scale(input);
-                self.add(value, FixedOp::GatedRecurrence { shift: word.bits - 1 }, &[gate, input], word.bits, unit)
-            }
+            Op::GatedRecurrence => self.gated_recurrence(value, operands[0], operands[1])?,
             Op::RmsNorm { .. } => return Err(needs(value, "rms_norm", "expand-norm")),
             Op::RoundPerToken { .. } => return Err(needs(value, "round_per_token", "drop-token-rounding")),
             Op::Slice { .. } => return Err(needs(value, "slice", "split-projections")),
@@ -165,27 +166,67 @@ impl<'m> Builder<'m> {
         let tensor = Tensor::i16(self.model.constants[table].shape().to_vec(), &entries).with_scale(Some(unit));
         self.fixed.constants.insert(table.to_owned(), tensor);
         let row = self.add(value, FixedOp::Embed { table: table.to_owned() }, &[], 16, unit);
-        self.scalar_affine(value, row, self.options.word.bits, self.residual_unit.unit())
+        self.scalar_affine(value, row, self.options.config.state.residual_bits, self.residual_unit.unit())
     }
 
-    /// The payload takes the unit that makes the sum's a power of two.
+    /// State and input share a unit: the finest that holds both in their widths.
+    fn gated_recurrence(&mut self, at: ValueId, gate: ValueId, input: ValueId) -> Result<ValueId, PassError> {
+        let StateConfig { gate_bits, recurrent_input_bits, recurrent_state_bits, .. } = self.options.config.state;
+        let gate = self.in_unit(gate, gate_unit(gate_bits).unit())?;
+        let mut x = self.value(input)?;
+        if recurrent_input_bits.min(recurrent_state_bits) < self.options.word.bits {
+            let by_input = exponent(self.abs_max(input)?, recurrent_input_bits);
+            let by_state = exponent(self.abs_max(at)?, recurrent_state_bits);
+            x = self.scalar_affine(at, x, recurrent_input_bits, by_input.max(by_state).unit())?;
+        }
+        let (op, unit) = (FixedOp::GatedRecurrence { shift: gate_bits - 1 }, self.scale(x));
+        Ok(self.add(at, op, &[gate, x], recurrent_state_bits, unit))
+    }
+
+    /// The payload's unit is chosen by its own range and the sum's; where it may, it makes the sum's a power of two.
     fn linear(&mut self, value: ValueId, operand: ValueId, weight: &str) -> Result<ValueId, PassError> {
         let tensor = &self.model.constants[weight];
         if tensor.elem() != Elem::Ternary {
             return Err(PassError::cannot(value, format!("@{weight} is {tensor}; run `ternarize` first")));
         }
         let weight_unit = tensor.scale().unwrap_or(1.0);
-        let Quantize { payload_bits, headroom, accumulator, word, .. } = *self.options;
-        let payload = Word { bits: payload_bits };
-        let by_payload = Exponent::holding(self.abs_max(operand)? * headroom * weight_unit, payload);
+        let Quantize { accumulator, word, config, .. } = self.options;
+        let layer = weight.strip_suffix(".weight").unwrap_or(weight);
+        let mut bits = config.payload.bits_of(layer);
+        if self.options.guarantee_no_overflow {
+            bits = bits.min(widest_payload(tensor, *accumulator).map_err(PassError::constant(weight))?);
+        }
+        let magnitude = self.abs_max(operand)? * config.payload.headroom_of(bits);
         let largest_sum = self.largest_sum(value, operand, weight_unit)?;
-        let by_sum = Exponent::holding(largest_sum * headroom, accumulator);
-        let sum_unit = by_payload.max(by_sum).unit();
-        let name = format!("{}.payload", weight.strip_suffix(".weight").unwrap_or(weight));
-        let x = self.scaled_operand(value, operand, payload_bits, sum_unit / weight_unit, &name)?;
+        let by_sum = Exponent::holding(largest_sum * default_headroom(accumulator.bits), *accumulator).unit();
+        let payload = Word { bits };
+        let unit = match config.payload.scales {
+            Scales::Free if bits >= SNAP_FROM_BITS => {
+                Exponent::holding(magnitude * weight_unit, payload).unit().max(by_sum) / weight_unit
+            }
+            #[expect(clippy::cast_precision_loss, reason = "words have at most 24 bits")]
+            Scales::Free => (magnitude / payload.max() as f64).max(f64::MIN_POSITIVE).max(by_sum / weight_unit),
+            Scales::Pow2 => Exponent::holding(magnitude, payload).max(Exponent::above(by_sum / weight_unit)).unit(),
+        };
+        let mut x = self.scaled_operand(value, operand, bits, unit, &format!("{layer}.payload"))?;
+        if config.payload.spike_threshold > 1 {
+            x = self.threshold(value, x);
+        }
         self.fixed.constants.insert(weight.to_owned(), tensor.clone());
         let sum_bits = accumulator.bits.min(word.bits);
-        Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, sum_unit))
+        Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, unit * weight_unit))
+    }
+
+    /// Small payloads become zero, which sends nothing.
+    fn threshold(&mut self, at: ValueId, x: ValueId) -> ValueId {
+        if let Some(&kept) = self.thresholds.get(&x) {
+            return kept;
+        }
+        let FixedType { bits, width, scale } = self.fixed.graph.node(x).ty;
+        let op = FixedOp::Threshold { level: self.options.config.payload.spike_threshold.cast_signed() };
+        let kept = self.add_wide(at, op, &[x], bits, scale, width);
+        self.thresholds.insert(x, kept);
+        kept
     }
 
     /// The largest sum over the layers that read one operand with weights of one scale: they share its payload.
@@ -214,8 +255,8 @@ impl<'m> Builder<'m> {
         let width = model.width(operand);
         let range =
             RootRange { width, abs_max: self.abs_max(operand)?, mean_square: (observed.min, observed.max), eps };
-        let Quantize { headroom, accumulator, word, .. } = *self.options;
-        let plan = RootPlan::new(range, headroom, word, accumulator);
+        let Quantize { accumulator, word, .. } = *self.options;
+        let plan = RootPlan::new(range, default_headroom(word.bits), word, accumulator);
         tracing::debug!(%value, ?plan, "inverse root");
         self.roots.insert(value, plan);
         let name = self.name_at(value, "square");
@@ -261,21 +302,32 @@ impl<'m> Builder<'m> {
         }
     }
 
-    fn multiply(&mut self, at: ValueId, a: ValueId, b: ValueId, unit: Exponent) -> Result<ValueId, PassError> {
-        let bits = self.options.word.bits;
+    /// A product in a unit: by its shift alone where that is enough, else by a factor as well.
+    fn multiply(
+        &mut self,
+        at: ValueId,
+        a: ValueId,
+        b: ValueId,
+        bits: u32,
+        unit: f64,
+    ) -> Result<ValueId, PassError> {
+        let word = self.options.word.bits;
         let natural = self.scale(a) * self.scale(b);
+        let shift = (unit / natural).log2();
+        let is_exact = (shift - shift.round()).abs() < 1e-9;
         #[expect(clippy::cast_possible_truncation, reason = "exponents of doubles are small")]
-        let shift = (unit.unit() / natural).log2().round() as i32;
-        if let Ok(shift) = u32::try_from(shift) {
-            let limit = 2 * bits - 1;
-            if shift > limit {
-                return Err(PassError::cannot(at, format!("a product would be shifted by {shift}, at most {limit}")));
-            }
-            let exact = natural * 2f64.powi(shift.cast_signed());
-            return Ok(self.add(at, FixedOp::Multiply { shift }, &[a, b], bits, exact));
+        let whole = if is_exact { shift.round() } else { shift.floor() } as i32;
+        let shift = u32::try_from(whole).unwrap_or(0);
+        let limit = 2 * word - 1;
+        if shift > limit {
+            return Err(PassError::cannot(at, format!("a product would be shifted by {shift}, at most {limit}")));
         }
-        let product = self.add(at, FixedOp::Multiply { shift: 0 }, &[a, b], bits, natural);
-        self.scalar_affine(at, product, bits, unit.unit())
+        let product_unit = natural * 2f64.powi(shift.cast_signed());
+        if is_exact && whole >= 0 {
+            return Ok(self.add(at, FixedOp::Multiply { shift }, &[a, b], bits, product_unit));
+        }
+        let product = self.add(at, FixedOp::Multiply { shift }, &[a, b], word, product_unit);
+        self.scalar_affine(at, product, bits, unit)
     }
 
     fn scalar_affine(&mut self, at: ValueId, x: ValueId, bits: u32, unit: f64) -> Result<ValueId, PassError> {
@@ -344,20 +396,52 @@ impl<'m> Builder<'m> {
     /// The unit that a value's users want, or the one that its range asks for.
     fn unit_of(&self, value: ValueId) -> Result<Exponent, PassError> {
         let graph = &self.model.graph;
-        let word = self.options.word;
-        if self.residual.contains(&value) {
+        let bits = self.bits_of(value);
+        let word = self.options.word.bits;
+        if self.residual.contains(&value) && bits == word {
             return Ok(self.residual_unit);
         }
-        let by_range = Exponent::holding(self.abs_max(value)? * self.options.headroom, word);
         for user in graph.users(value) {
             match graph.node(user).op {
-                Op::GatedRecurrence if graph.operands(user)[0] == value => return Ok(gate_unit(word)),
-                Op::Sigmoid | Op::Silu => return Ok(by_range.clamp(FUNCTION_INPUT.0, FUNCTION_INPUT.1)),
+                Op::GatedRecurrence if graph.operands(user)[0] == value => return Ok(gate_unit(bits)),
+                Op::Sigmoid | Op::Silu => {
+                    let by_range = exponent(self.abs_max(value)?, bits);
+                    return Ok(by_range.clamp(FUNCTION_INPUT.0, FUNCTION_INPUT.1));
+                }
                 _ => {}
             }
         }
-        Ok(by_range)
+        Ok(exponent(self.abs_max(value)?, bits))
     }
+
+    /// The width that the configuration gives a value of a product or an affine.
+    fn bits_of(&self, value: ValueId) -> u32 {
+        let state = &self.options.config.state;
+        if self.model.outputs.get(LOGITS) == Some(&value) {
+            return state.logit_bits;
+        }
+        if self.residual.contains(&value) {
+            return state.branch_bits;
+        }
+        if self.is_gate(value) { state.gate_bits } else { state.value_bits }
+    }
+
+    fn is_gate(&self, value: ValueId) -> bool {
+        let graph = &self.model.graph;
+        let gates = |user: &ValueId| {
+            matches!(graph.node(*user).op, Op::GatedRecurrence) && graph.operands(*user)[0] == value
+        };
+        graph.users(value).iter().any(gates)
+    }
+
+    /// A sigmoid's own width: the gate's, where it is one, also before its bounds are applied.
+    fn gate_bits(&self, value: ValueId) -> u32 {
+        let graph = &self.model.graph;
+        let bounded = graph.users(value).iter().any(|&user| self.is_gate(user));
+        let is_gate = self.is_gate(value) || bounded;
+        if is_gate { self.options.config.state.gate_bits } else { self.options.word.bits }
+    }
+
 
     fn value(&self, value: ValueId) -> Result<ValueId, PassError> {
         self.values.get(&value).copied().ok_or_else(|| PassError::cannot(value, "is used where it has no integer form"))
@@ -400,9 +484,26 @@ impl<'m> Builder<'m> {
     }
 }
 
+/// Payloads of at least so many bits spare up to one for a sum whose unit is a power of two.
+const SNAP_FROM_BITS: u32 = 12;
+
+/// The finest power of two of which a value of some bits holds a calibrated magnitude, with headroom.
+fn exponent(magnitude: f64, bits: u32) -> Exponent {
+    Exponent::holding(magnitude * default_headroom(bits), Word { bits })
+}
+
 /// Gates lie between 0 and 1: all bits but the sign are fraction.
-fn gate_unit(word: Word) -> Exponent {
-    Exponent(1 - word.bits.cast_signed())
+fn gate_unit(bits: u32) -> Exponent {
+    Exponent(1 - bits.cast_signed())
+}
+
+/// The widest payload with which no sum of a ternary matrix can overflow.
+fn widest_payload(weights: &Tensor, accumulator: Word) -> Result<u32, TensorError> {
+    let n_inputs = weights.shape()[1].max(1);
+    let rows = weights.to_i8()?;
+    let largest = rows.chunks_exact(n_inputs).map(|row| row.iter().filter(|&&w| w != 0).count()).max();
+    let guard_bits = largest.unwrap_or(0).max(1).next_power_of_two().ilog2();
+    Ok(accumulator.bits.saturating_sub(guard_bits))
 }
 
 fn needs(at: ValueId, op: &str, pass: &str) -> PassError {

@@ -19,6 +19,13 @@ impl Exponent {
         Self(exponent)
     }
 
+    /// The least power of two that is not below a unit.
+    pub(super) fn above(unit: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "exponents of doubles are small")]
+        let exponent = unit.max(f64::MIN_POSITIVE).log2().ceil() as i32;
+        Self(exponent)
+    }
+
     /// The unit itself.
     pub(super) fn unit(self) -> f64 {
         2f64.powi(self.0)

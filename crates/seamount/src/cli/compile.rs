@@ -7,11 +7,12 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use seamount::calibration::SampleSize;
 use seamount::{CalibrationText, Compilation, CompileOptions, Watcher, compile};
-use seamount_arch::Arch;
+use seamount_arch::{Arch, Overflow};
 use seamount_hf::Checkpoint;
 use seamount_ir::Module;
 use seamount_ir::syntax::DEFAULT_ELIDE_ABOVE;
 use seamount_partition::WeightEncoding;
+use seamount_quant::config::{QuantConfig, Scales};
 
 use super::output::Output;
 use super::progress;
@@ -50,9 +51,24 @@ pub(super) struct Options {
     /// How ternary weights are stored.
     #[arg(long, value_enum, default_value_t = Weights::Ternary)]
     weights: Weights,
-    /// Width of the payloads that linear layers multiply, sign included.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=24))]
-    payload_bits: u32,
+    /// Choices of quantization as TOML; `seamount quant show` prints all of them with their defaults.
+    #[arg(long, value_name = "FILE")]
+    quant: Option<PathBuf>,
+    /// Width of the payloads that linear layers multiply, sign included (8 to 24; 16 where nothing says otherwise).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=24))]
+    payload_bits: Option<u32>,
+    /// Units of payloads: any, or powers of two.
+    #[arg(long, value_enum)]
+    scales: Option<ScalesArg>,
+    /// Payloads below this magnitude, in units of the payload, send nothing.
+    #[arg(long, value_name = "N")]
+    spike_threshold: Option<u32>,
+    /// What an accumulator does that does not fit, where it is to be another than the system's.
+    #[arg(long, value_enum)]
+    overflow: Option<OverflowArg>,
+    /// Narrows payloads until no sum of a linear layer can overflow, whatever the token.
+    #[arg(long)]
+    guarantee_no_overflow: bool,
     /// Who computes the logits.
     #[arg(long, value_enum, default_value_t = Head::Chip)]
     head: Head,
@@ -76,6 +92,22 @@ enum Weights {
     Ternary,
     /// Eight bits each, as in the paper.
     Int8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScalesArg {
+    /// Any; from 12 bits the one that saves an instruction a sum.
+    Free,
+    /// Powers of two.
+    Pow2,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OverflowArg {
+    /// Stays at the nearest value.
+    Saturate,
+    /// Keeps the low bits.
+    Wrap,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,12 +141,46 @@ impl Options {
                 Weights::Ternary => WeightEncoding::Ternary2,
                 Weights::Int8 => WeightEncoding::Int8,
             },
-            payload_bits: self.payload_bits,
+            quant: self.quant_config()?,
+            guarantee_no_overflow: self.guarantee_no_overflow,
             head_on_host: self.head == Head::Host,
             probes: self.probes,
-            ..CompileOptions::new(load_arch(&self.arch)?)
+            ..CompileOptions::new(self.load_arch()?)
         })
     }
+
+    /// The file's choices, then those of the command line.
+    fn quant_config(&self) -> Result<QuantConfig, Failure> {
+        let mut config = match &self.quant {
+            Some(path) => load_quant(path)?,
+            None => QuantConfig::default(),
+        };
+        let payload = &mut config.payload;
+        payload.bits = self.payload_bits.unwrap_or(payload.bits);
+        payload.spike_threshold = self.spike_threshold.unwrap_or(payload.spike_threshold);
+        payload.scales = match self.scales {
+            None => payload.scales,
+            Some(ScalesArg::Free) => Scales::Free,
+            Some(ScalesArg::Pow2) => Scales::Pow2,
+        };
+        config.check().map_err(|error| Failure::new("quant", error))?;
+        Ok(config)
+    }
+
+    fn load_arch(&self) -> Result<Arch, Failure> {
+        let arch = load_arch(&self.arch)?;
+        Ok(match self.overflow {
+            None => arch,
+            Some(OverflowArg::Saturate) => arch.with_overflow(Overflow::Saturate),
+            Some(OverflowArg::Wrap) => arch.with_overflow(Overflow::Wrap),
+        })
+    }
+}
+
+/// A file of choices of quantization.
+pub(super) fn load_quant(path: &Path) -> Result<QuantConfig, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    QuantConfig::from_toml(&text).map_err(|error| Failure::new("quant", error).at(path.display()))
 }
 
 /// A shipped system by name, or a file.
@@ -166,7 +232,8 @@ impl Watcher for Spinner<'_> {
     }
 }
 
-fn calibration(options: &Options, dir: &Path, checkpoint: &Checkpoint) -> Result<CalibrationText, Failure> {
+/// What scales are calibrated on: the named text, the one in the folder, or what the model says itself.
+pub(super) fn calibration(options: &Options, dir: &Path, checkpoint: &Checkpoint) -> Result<CalibrationText, Failure> {
     let read = |path: &Path| {
         fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error))
     };

@@ -9,6 +9,7 @@ mod failure;
 mod opt;
 mod output;
 mod progress;
+mod quant;
 mod report;
 mod run;
 mod summary;
@@ -56,6 +57,8 @@ enum Command {
     Report(report::Args),
     /// Run passes on a module's text, or on a checkpoint.
     Opt(opt::Args),
+    /// Show and check choices of quantization.
+    Quant(quant::Args),
     /// Print a program: cores, groups, microcode.
     Dis(dis::Args),
     /// List, show and check descriptions of systems.
@@ -91,6 +94,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args, &mut output),
         Command::Report(args) => report::run(args, &mut output),
         Command::Opt(args) => opt::run(args, &mut output),
+        Command::Quant(args) => quant::run(args, &mut output),
         Command::Dis(args) => dis::run(args, &mut output),
         Command::Arch(args) => arch::run(args, &mut output),
     };

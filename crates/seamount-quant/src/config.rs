@@ -1,0 +1,350 @@
+//! Every choice of quantization, as data: what `--quant FILE` reads and `seamount quant show` prints.
+
+use std::collections::BTreeMap;
+
+use seamount_ir::syntax::nearest;
+use serde::{Deserialize, Serialize};
+
+/// Every choice of quantization. A TOML file gives any part of it; the rest keeps its default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuantConfig {
+    /// What linear layers multiply.
+    pub payload: PayloadConfig,
+    /// Widths of values that neurons keep or hand on.
+    pub state: StateConfig,
+    /// What becomes of the norms.
+    pub norm: NormConfig,
+}
+
+/// What linear layers multiply: the values between a norm and the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PayloadConfig {
+    /// Width, sign included: 8 to 24.
+    pub bits: u32,
+    /// How the range of a scale follows from what calibration saw.
+    pub clip: Clip,
+    /// Share of magnitudes, in percent, that `clip = "percentile"` keeps whole.
+    pub percentile: f64,
+    /// Range of a scale over what `clip` says; 0 chooses by width: 4 from 16 bits, 2 from 11, else 1.
+    pub headroom: f64,
+    /// Which units payloads may have.
+    pub scales: Scales,
+    /// Payloads below this magnitude, in units of the payload, are zero and send nothing.
+    pub spike_threshold: u32,
+    /// Other widths by the end of a layer's name: `o_proj`, `mlp.down_proj`, `layers.3.attn.i_proj`; the longest
+    /// name that fits counts.
+    pub widths: BTreeMap<String, u32>,
+}
+
+/// How the range of a payload's scale follows from what calibration saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clip {
+    /// The largest magnitude.
+    Max,
+    /// The magnitude that a share of all values stays below.
+    Percentile,
+    /// The magnitude at which rounding and clipping together have the least mean square error.
+    Mse,
+}
+
+/// Which units payloads may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scales {
+    /// Any: from 12 bits the nearest that makes the unit of the layer's sum a power of two, which saves an
+    /// instruction; below that the one that the range asks for.
+    Free,
+    /// Powers of two.
+    Pow2,
+}
+
+/// Widths of values that neurons keep or hand on, sign included: 8 to 24.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateConfig {
+    /// The residual stream.
+    pub residual_bits: u32,
+    /// What token and channel mixers add to it.
+    pub branch_bits: u32,
+    /// The forget gate.
+    pub gate_bits: u32,
+    /// The recurrence's input.
+    pub recurrent_input_bits: u32,
+    /// The recurrence's state.
+    pub recurrent_state_bits: u32,
+    /// The logits.
+    pub logit_bits: u32,
+    /// All other values between operations.
+    pub value_bits: u32,
+}
+
+/// What becomes of the norms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NormConfig {
+    /// Whether norms whose scalar cancels in a later one are folded into it.
+    pub fold: bool,
+    /// Where the inverse root is multiplied.
+    pub placement: NormPlacement,
+    /// Replaces every norm's epsilon, as the paper's authors did with 1e-3; 0 keeps the model's.
+    pub epsilon: f64,
+}
+
+/// Where the inverse root is multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormPlacement {
+    /// At the destination, after the weights: the reduction hides behind the projection.
+    Late,
+    /// At the source, before the weights: payloads have each token's own scale, two steps later.
+    Early,
+}
+
+/// Text that is no configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or a value of another type.
+    #[error("{0}")]
+    Toml(String),
+    /// A key that there is not.
+    #[error("unknown key `{key}`; did you mean `{nearest}`?")]
+    UnknownKey {
+        /// The key with its table.
+        key: String,
+        /// The known one of the fewest edits.
+        nearest: String,
+    },
+    /// A value out of its range.
+    #[error("`{key}` is {found}, not in {expected}")]
+    Range {
+        /// The key with its table.
+        key: String,
+        /// The value.
+        found: String,
+        /// The range.
+        expected: &'static str,
+    },
+}
+
+impl Default for PayloadConfig {
+    fn default() -> Self {
+        Self {
+            bits: 16,
+            clip: Clip::Max,
+            percentile: 99.99,
+            headroom: 0.0,
+            scales: Scales::Free,
+            spike_threshold: 0,
+            widths: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self {
+            residual_bits: 24,
+            branch_bits: 24,
+            gate_bits: 24,
+            recurrent_input_bits: 24,
+            recurrent_state_bits: 24,
+            logit_bits: 24,
+            value_bits: 24,
+        }
+    }
+}
+
+impl Default for NormConfig {
+    fn default() -> Self {
+        Self { fold: true, placement: NormPlacement::Late, epsilon: 0.0 }
+    }
+}
+
+
+impl QuantConfig {
+    /// Reads TOML.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: unknown keys name the nearest known one.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let given: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Toml(error.to_string()))?;
+        let known = toml::Table::try_from(Self::default()).expect("invariant: the default is TOML");
+        check_keys("", &given, &known)?;
+        let config: Self = given.try_into().map_err(|error: toml::de::Error| ConfigError::Toml(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The whole configuration as TOML.
+    ///
+    /// # Panics
+    /// Never: every configuration is TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("invariant: configurations are TOML")
+    }
+
+    /// The same configuration with no value wider than the machine's word.
+    #[must_use]
+    pub fn within_word(mut self, word_bits: u32) -> Self {
+        let StateConfig {
+            residual_bits,
+            branch_bits,
+            gate_bits,
+            recurrent_input_bits,
+            recurrent_state_bits,
+            logit_bits,
+            value_bits,
+        } = &mut self.state;
+        let state = [
+            residual_bits,
+            branch_bits,
+            gate_bits,
+            recurrent_input_bits,
+            recurrent_state_bits,
+            logit_bits,
+            value_bits,
+            &mut self.payload.bits,
+        ];
+        for bits in state.into_iter().chain(self.payload.widths.values_mut()) {
+            *bits = (*bits).min(word_bits);
+        }
+        self
+    }
+
+    /// Checks that every value is in its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] for the first that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let StateConfig {
+            residual_bits,
+            branch_bits,
+            gate_bits,
+            recurrent_input_bits,
+            recurrent_state_bits,
+            logit_bits,
+            value_bits,
+        } = self.state;
+        let widths = [
+            ("payload.bits", self.payload.bits),
+            ("state.residual_bits", residual_bits),
+            ("state.branch_bits", branch_bits),
+            ("state.gate_bits", gate_bits),
+            ("state.recurrent_input_bits", recurrent_input_bits),
+            ("state.recurrent_state_bits", recurrent_state_bits),
+            ("state.logit_bits", logit_bits),
+            ("state.value_bits", value_bits),
+        ];
+        let widths = widths.map(|(key, bits)| (key.to_owned(), bits)).into_iter();
+        let others = self.payload.widths.iter().map(|(name, bits)| (format!("payload.widths.{name}"), *bits));
+        for (key, bits) in widths.chain(others) {
+            require((MIN_BITS..=MAX_BITS).contains(&bits), key, bits, "8 to 24")?;
+        }
+        let PayloadConfig { percentile, headroom, spike_threshold, .. } = self.payload;
+        require((50.0..=100.0).contains(&percentile), "payload.percentile", percentile, "50 to 100")?;
+        let by_width = headroom == 0.0;
+        require(by_width || (0.25..=64.0).contains(&headroom), "payload.headroom", headroom, "0, or 0.25 to 64")?;
+        require(spike_threshold < 1 << 23, "payload.spike_threshold", spike_threshold, "0 to 2^23 - 1")?;
+        let epsilon = self.norm.epsilon;
+        require((0.0..=1.0).contains(&epsilon), "norm.epsilon", epsilon, "0 to 1")
+    }
+}
+
+/// Narrowest and widest value.
+const MIN_BITS: u32 = 8;
+const MAX_BITS: u32 = 24;
+
+impl PayloadConfig {
+    /// The width for a layer, by the longest name in `widths` that its own ends with.
+    pub fn bits_of(&self, layer: &str) -> u32 {
+        let fits = |name: &str| layer == name || layer.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
+        let named = self.widths.iter().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
+        named.map_or(self.bits, |(_, bits)| *bits)
+    }
+
+    /// The range of a scale over what `clip` says, for payloads of a width.
+    pub fn headroom_of(&self, bits: u32) -> f64 {
+        if self.headroom > 0.0 { self.headroom } else { default_headroom(bits) }
+    }
+}
+
+/// Room that a value of some bits leaves for what calibration did not see: wide values can afford more.
+pub fn default_headroom(bits: u32) -> f64 {
+    match bits {
+        16.. => 4.0,
+        11.. => 2.0,
+        _ => 1.0,
+    }
+}
+
+fn require(
+    holds: bool,
+    key: impl Into<String>,
+    found: impl ToString,
+    expected: &'static str,
+) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Range { key: key.into(), found: found.to_string(), expected }) }
+}
+
+/// Refuses keys that the default does not have; tables without keys in the default take any.
+fn check_keys(path: &str, given: &toml::Table, known: &toml::Table) -> Result<(), ConfigError> {
+    for (key, value) in given {
+        match known.get(key) {
+            None => {
+                let nearest = nearest(key, known.keys().map(String::as_str)).unwrap_or_default();
+                let (key, nearest) = (format!("{path}{key}"), format!("{path}{nearest}"));
+                return Err(ConfigError::UnknownKey { key, nearest });
+            }
+            Some(toml::Value::Table(known)) if !known.is_empty() => {
+                if let toml::Value::Table(given) = value {
+                    check_keys(&format!("{path}{key}."), given, known)?;
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_reads_back() {
+        let mut config = QuantConfig::default();
+        config.payload.widths.insert("mlp.down_proj".into(), 12);
+        config.norm.placement = NormPlacement::Early;
+        assert_eq!(QuantConfig::from_toml(&config.to_toml()), Ok(config));
+        assert_eq!(QuantConfig::from_toml(""), Ok(QuantConfig::default()));
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest() {
+        let error = QuantConfig::from_toml("[payload]\nbit = 8\n").unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `payload.bit`; did you mean `payload.bits`?");
+        let error = QuantConfig::from_toml("[payloads]\n").unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `payloads`; did you mean `payload`?");
+    }
+
+    #[test]
+    fn values_out_of_range_and_of_other_types_are_refused() {
+        let error = QuantConfig::from_toml("[payload.widths]\no_proj = 4\n").unwrap_err();
+        assert_eq!(error.to_string(), "`payload.widths.o_proj` is 4, not in 8 to 24");
+        assert!(QuantConfig::from_toml("[norm]\nplacement = \"soon\"\n").unwrap_err().to_string().contains("late"));
+        assert!(QuantConfig::from_toml("[norm]\nepsilon = -1.0\n").is_err());
+    }
+
+    #[test]
+    fn the_longest_name_that_ends_a_layer_gives_its_width() {
+        let widths = [("o_proj", 12), ("attn.o_proj", 10), ("layers.3.attn.o_proj", 9), ("proj", 8)];
+        let widths = widths.map(|(name, bits)| (name.to_owned(), bits)).into();
+        let payload = PayloadConfig { widths, ..PayloadConfig::default() };
+        assert_eq!(payload.bits_of("layers.3.attn.o_proj"), 9);
+        assert_eq!(payload.bits_of("layers.13.attn.o_proj"), 10);
+        assert_eq!(payload.bits_of("layers.1.mlp.down_proj"), 16);
+    }
+}
