@@ -40,3 +40,15 @@ fn every_level_parses_back_after_every_pass() {
         assert_eq!(CoreMap::parse(&map).unwrap(), compilation.core_map);
     }
 }
+
+#[test]
+fn an_imported_model_parses_back_with_all_its_weights() {
+    for name in CHECKPOINTS {
+        let model = Module::Model(checkpoint(name).to_model().unwrap());
+        let text = model.to_text(usize::MAX);
+        let parsed = Module::parse(&text).unwrap();
+        assert!(parsed.to_block() == model.to_block(), "{name}: the model changed on its way");
+        assert!(parsed.to_text(usize::MAX) == text, "{name}: the text changed on its way");
+        parsed.verify().unwrap();
+    }
+}

@@ -21,6 +21,23 @@ fn canonical_texts_print_as_they_are() {
 }
 
 #[test]
+fn the_examples_of_the_documentation_are_canonical_and_sound() {
+    let page = include_str!("../../../../docs/ir.md");
+    let examples: Vec<&str> = page
+        .split("```text\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(example, _)| example))
+        .filter(|example| ["model", "fixed", "network"].iter().any(|level| example.starts_with(level)))
+        .collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let module = Module::parse(example).unwrap();
+        assert_eq!(module.to_string(), example);
+        module.verify().unwrap();
+    }
+}
+
+#[test]
 fn constants_without_a_text_form_are_elided() {
     let mut model = Model { name: "m".into(), vocab_size: 1, ..Model::default() };
     model.constants.insert("odd".into(), Tensor::f32(vec![2], &[f32::NAN, f32::INFINITY]));
