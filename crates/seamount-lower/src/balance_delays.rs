@@ -4,7 +4,9 @@
 //! for the difference. It waits in the synapse as far as the chip has such delays, else in a delay line of the
 //! neuron that it reaches, one word a step.
 
-use seamount_ir::network::{Network, Source, Target};
+use std::collections::BTreeMap;
+
+use seamount_ir::network::{GroupId, Network, Projection, Source, Target};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError};
 use seamount_ir::{Level, Module};
@@ -45,44 +47,63 @@ impl Pass for BalanceDelays {
     fn run(&self, module: Module) -> Result<Module, PassError> {
         let Module::Network(mut network) = module else { return Err(PassError::level(&INFO, &module)) };
         clear(&mut network);
-        let network = network.verify()?.into_inner();
-        Ok(Module::Network(self.balance(network)?.verify()?.into_inner()))
+        let mut network = network.verify()?.into_inner();
+        self.balance(&mut network)?;
+        Ok(Module::Network(network.verify()?.into_inner()))
     }
 }
 
 impl BalanceDelays {
-    fn balance(&self, mut network: Network) -> Result<Network, PassError> {
-        let schedule =
-            network.schedule().ok_or_else(|| PassError::cannot("network", "tokens go in circles: nothing balances"))?;
-        for index in 0..network.projections.len() {
-            let projection = &network.projections[index];
-            let arrives = match projection.source {
-                Source::Embedding | Source::Tick => 0,
-                Source::Port(from, _) => schedule[from.index()] + 1,
-            };
-            let (to, accumulator) = match projection.target {
-                Target::Accumulator(to, accumulator) => (to, accumulator),
-                Target::Logits => {
-                    network.latency_steps = Some(arrives);
-                    continue;
-                }
-            };
-            let slack = schedule[to.index()] - arrives;
-            let group = &mut network.groups[to.index()];
-            let in_synapse = slack.min(self.synapse_steps);
-            let in_state = slack - in_synapse;
-            if accumulator == group.tick && in_state > 0 {
-                let message = format!("its tick would have to wait {in_state} step(s)");
-                return Err(PassError::cannot(format!("neuron group {:?}", group.name), message));
-            }
-            group.accumulators[accumulator].delay_steps = in_state;
-            if slack > 0 {
-                let name = &group.accumulators[accumulator].name;
-                tracing::debug!(group = group.name, accumulator = name, in_synapse, in_state, "waits");
-            }
-            network.projections[index].delay_steps = in_synapse;
+    fn balance(&self, network: &mut Network) -> Result<(), PassError> {
+        let works = network.schedule().expect("invariant: in a verified network tokens pass in one direction");
+        let arrives = |projection: &Projection| match projection.source {
+            Source::Embedding | Source::Tick => 0,
+            Source::Port(from, _) => works[from.index()] + 1,
+        };
+        let logits = network.projections.iter().filter(|projection| projection.target == Target::Logits);
+        network.latency_steps = logits.map(arrives).max();
+        // What each accumulator waits for: the least and the most of its projections.
+        let mut waits: BTreeMap<(GroupId, usize), (u32, u32)> = BTreeMap::new();
+        for projection in &network.projections {
+            let Target::Accumulator(to, accumulator) = projection.target else { continue };
+            let wait = works[to.index()] - arrives(projection);
+            let (least, most) = waits.entry((to, accumulator)).or_insert((wait, wait));
+            (*least, *most) = ((*least).min(wait), (*most).max(wait));
         }
-        Ok(network)
+        for (&(to, accumulator), &(least, most)) in &waits {
+            let in_state = most.saturating_sub(self.synapse_steps);
+            let group = &mut network.groups[to.index()];
+            let at = format!("neuron group {:?}", group.name);
+            let is_tick = accumulator == group.tick;
+            let accumulator = &mut group.accumulators[accumulator];
+            let (name, synapse_steps) = (&accumulator.name, self.synapse_steps);
+            if is_tick && in_state > 0 {
+                let message =
+                    format!("its tick {name:?} comes {most} step(s) before other data, synapses hold {synapse_steps}");
+                return Err(PassError::cannot(at, message));
+            }
+            if in_state > least {
+                let apart = most - least;
+                let message = format!("two paths to {name:?} differ by {apart} step(s), synapses hold {synapse_steps}");
+                return Err(PassError::cannot(at, message));
+            }
+            if most > 0 {
+                tracing::debug!(group = group.name, accumulator = name, steps = most, in_state, "waits");
+            }
+            accumulator.delay_steps = in_state;
+        }
+        let in_synapse = |projection: &Projection| match projection.target {
+            Target::Accumulator(to, accumulator) => {
+                let in_state = network.groups[to.index()].accumulators[accumulator].delay_steps;
+                works[to.index()] - arrives(projection) - in_state
+            }
+            Target::Logits => 0,
+        };
+        let in_synapse: Vec<u32> = network.projections.iter().map(in_synapse).collect();
+        for (projection, in_synapse) in network.projections.iter_mut().zip(in_synapse) {
+            projection.delay_steps = in_synapse;
+        }
+        Ok(())
     }
 }
 

@@ -12,7 +12,9 @@ pub mod balance_delays;
 mod body;
 mod grouping;
 pub mod lower_to_network;
+mod names;
 pub mod place_head;
+mod tick;
 
 use seamount_ir::pass::Registered;
 

@@ -1,15 +1,17 @@
 //! `lower-to-network`: integer operations become neuron groups and projections.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use seamount_ir::fixed::{Fixed, LOGITS, Op};
-use seamount_ir::network::{GroupId, Network, Port, Projection, Source, Target, Weights};
+use seamount_ir::network::{BodyOp, GroupId, Network, Port, Projection, Source, Target, Weights};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError};
 use seamount_ir::{Level, Module, ValueId, Verified};
 
 use crate::body::{self, Input};
-use crate::grouping::{Grouping, Reach, gathers};
+use crate::grouping::{Grouping, gathers};
+use crate::names::{self, Unique};
+use crate::tick::is_tick;
 
 /// Groups operations by neuron, and lets what crosses between neurons travel as graded spikes.
 #[derive(Debug, Clone, Default)]
@@ -46,218 +48,11 @@ impl Pass for LowerToNetwork {
 
     fn run(&self, module: Module) -> Result<Module, PassError> {
         let Module::Fixed(fixed) = module else { return Err(PassError::level(&INFO, &module)) };
-        let network = Lowering::new(&fixed.verify()?, self.probes)?.run()?;
+        let mut fixed = fixed.verify()?.into_inner();
+        fixed.outputs.retain(|name, _| name == LOGITS || self.probes);
+        fixed.graph.remove_dead(fixed.outputs.values().copied());
+        let network = Lowering::new(&fixed.verify()?)?.run()?;
         Ok(Module::Network(network.verify()?.into_inner()))
-    }
-}
-
-struct Lowering<'f> {
-    fixed: &'f Verified<Fixed>,
-    probes: bool,
-    grouping: Grouping,
-    /// Values of each group, in order.
-    groups: Vec<Vec<ValueId>>,
-    /// Graph group to network group.
-    ids: BTreeMap<ValueId, GroupId>,
-}
-
-impl<'f> Lowering<'f> {
-    fn new(fixed: &'f Verified<Fixed>, probes: bool) -> Result<Self, PassError> {
-        let order = fixed.graph.in_order();
-        for &value in &order {
-            let op = &fixed.graph.node(value).op;
-            if matches!(op, Op::Sigmoid | Op::Silu | Op::InvSqrt { .. }) {
-                let message = format!("`{}` is no program of a neuron yet; run `approximate` first", op.name());
-                return Err(PassError::cannot(value, message));
-            }
-        }
-        let grouping = Grouping::new(fixed);
-        let groups = grouping.groups(&order);
-        let ids = groups.iter().map(|members| grouping.of(members[0])).zip((0..).map(GroupId)).collect();
-        Ok(Self { fixed, probes, grouping, groups, ids })
-    }
-
-    fn run(self) -> Result<Network, PassError> {
-        let fixed = self.fixed;
-        let embed = fixed.graph.in_order().into_iter().find_map(|value| match &fixed.graph.node(value).op {
-            Op::Embed { table } => Some(table.clone()),
-            _ => None,
-        });
-        let names = self.names();
-        let mut network = Network {
-            name: fixed.name.clone(),
-            vocab_size: fixed.vocab_size,
-            word: fixed.word,
-            accumulator: fixed.accumulator,
-            overflow: fixed.overflow,
-            constants: fixed.constants.clone(),
-            embedding: embed.ok_or_else(|| PassError::cannot("fixed", "has no embed"))?,
-            logit_scale: fixed.graph.node(fixed.outputs[LOGITS]).ty.scale,
-            groups: Vec::new(),
-            projections: Vec::new(),
-            latency_steps: None,
-        };
-        let sends: Vec<BTreeSet<Sent>> = self.sends();
-        for ((members, name), sent) in self.groups.iter().zip(names).zip(&sends) {
-            let inputs = self.inputs(members);
-            let ports = sent.iter().map(|sent| (*sent, self.port(*sent))).collect();
-            let probes = if self.probes { self.probes_of(members) } else { Vec::new() };
-            let plan = body::Plan { name, members, inputs: &inputs, ports, probes };
-            let (group, constants) = body::build(fixed, plan)?;
-            network.constants.extend(constants);
-            let id = GroupId(u32::try_from(network.groups.len()).expect("invariant: groups are few"));
-            for (accumulator, input) in inputs.iter().enumerate() {
-                let (source, weights) = self.feed(*input, &sends);
-                let target = Target::Accumulator(id, accumulator);
-                network.projections.push(Projection { source, target, weights, delay_steps: 0 });
-            }
-            network.groups.push(group);
-        }
-        let source = self.source(Sent::Value(fixed.outputs[LOGITS]), &sends);
-        network.projections.push(Projection {
-            source,
-            target: Target::Logits,
-            weights: Weights::Identity,
-            delay_steps: 0,
-        });
-        Ok(network)
-    }
-
-    /// What arrives at a group from outside, in the order in which its values first need it.
-    fn inputs(&self, members: &[ValueId]) -> Vec<Input> {
-        let mut inputs = Vec::new();
-        let mut add = |input| {
-            if !inputs.contains(&input) {
-                inputs.push(input);
-            }
-        };
-        for &value in members {
-            if gathers(self.fixed, value) {
-                add(Input::Gathered(value));
-            } else if matches!(self.fixed.graph.node(value).op, Op::Embed { .. }) {
-                add(Input::Gathered(value));
-                add(Input::Tick);
-            }
-            for &operand in self.fixed.graph.operands(value) {
-                match self.grouping.reach(self.fixed, value, operand) {
-                    Reach::Identity | Reach::Broadcast => add(Input::Carried(operand)),
-                    Reach::Local | Reach::Weights => {}
-                }
-            }
-        }
-        inputs
-    }
-
-    /// What each group sends: a payload for each of its values that is needed elsewhere.
-    fn sends(&self) -> Vec<BTreeSet<Sent>> {
-        let mut sends = vec![BTreeSet::new(); self.groups.len()];
-        for value in self.fixed.graph.in_order() {
-            for &operand in self.fixed.graph.operands(value) {
-                let sent = match (self.grouping.reach(self.fixed, value, operand), &self.fixed.graph.node(value).op) {
-                    (Reach::Local, _) => continue,
-                    (_, Op::ReduceSum { bias }) => Sent::Biased(operand, *bias),
-                    _ => Sent::Value(operand),
-                };
-                sends[self.place(operand)].insert(sent);
-            }
-        }
-        let logits = self.fixed.outputs[LOGITS];
-        sends[self.place(logits)].insert(Sent::Value(logits));
-        sends
-    }
-
-    fn feed(&self, input: Input, sends: &[BTreeSet<Sent>]) -> (Source, Weights) {
-        match input {
-            Input::Tick => (Source::Tick, Weights::Ones),
-            Input::Carried(value) => {
-                let is_scalar = self.fixed.graph.node(value).ty.width == 1;
-                let weights = if is_scalar { Weights::Ones } else { Weights::Identity };
-                (self.source(Sent::Value(value), sends), weights)
-            }
-            Input::Gathered(value) => {
-                let operand = self.fixed.graph.operands(value).first().copied();
-                match (&self.fixed.graph.node(value).op, operand) {
-                    (Op::Linear { weight }, Some(operand)) => {
-                        (self.source(Sent::Value(operand), sends), Weights::Matrix(weight.clone()))
-                    }
-                    (Op::ReduceSum { bias }, Some(operand)) => {
-                        (self.source(Sent::Biased(operand, *bias), sends), Weights::Ones)
-                    }
-                    _ => (Source::Embedding, Weights::Identity),
-                }
-            }
-        }
-    }
-
-    fn source(&self, sent: Sent, sends: &[BTreeSet<Sent>]) -> Source {
-        let place = self.place(sent.value());
-        let port = sends[place].iter().position(|other| *other == sent).expect("invariant: what is fed is sent");
-        Source::Port(self.ids[&self.grouping.of(sent.value())], port)
-    }
-
-    fn place(&self, value: ValueId) -> usize {
-        self.ids[&self.grouping.of(value)].index()
-    }
-
-    fn port(&self, sent: Sent) -> Port {
-        let value = sent.value();
-        let name = match sent {
-            Sent::Value(_) => self.port_name(value),
-            Sent::Biased(..) => "squares".to_owned(),
-        };
-        Port { name, bits: self.fixed.graph.node(value).ty.bits }
-    }
-
-    /// Named after the weights it meets first, or what it is.
-    fn port_name(&self, value: ValueId) -> String {
-        let fixed = self.fixed;
-        let weight = fixed.graph.users(value).into_iter().find_map(|user| match &fixed.graph.node(user).op {
-            Op::Linear { weight } => Some(weight.clone()),
-            _ => None,
-        });
-        match weight {
-            Some(weight) => format!("to_{}", last_name(&weight)),
-            None if fixed.outputs[LOGITS] == value => LOGITS.to_owned(),
-            None if fixed.graph.node(value).ty.width == 1 => "inverse_root".to_owned(),
-            None => format!("carry_{}", value.0),
-        }
-    }
-
-    fn probes_of(&self, members: &[ValueId]) -> Vec<(ValueId, String)> {
-        let outputs = self.fixed.outputs.iter().filter(|(name, value)| *name != LOGITS && members.contains(value));
-        outputs.map(|(name, value)| (*value, name.clone())).collect()
-    }
-
-    /// Groups are called after the weights that feed them; inverse roots after the group that they serve.
-    fn names(&self) -> Vec<String> {
-        let fixed = self.fixed;
-        let mut names: Vec<Option<String>> = Vec::new();
-        for members in &self.groups {
-            let weights = members.iter().filter_map(|&value| match &fixed.graph.node(value).op {
-                Op::Linear { weight } => Some(weight.strip_suffix(".weight").unwrap_or(weight).to_owned()),
-                Op::Embed { .. } => Some("embed".to_owned()),
-                _ => None,
-            });
-            names.push(weights.reduce(|a, b| common_path(&a, &b)));
-        }
-        let mut unique = BTreeSet::new();
-        (0..self.groups.len())
-            .map(|place| {
-                let base = names[place].clone().unwrap_or_else(|| self.name_by_user(place, &names));
-                let numbered = (2u32..).map(|n| format!("{base}.{n}"));
-                let name = std::iter::once(base.clone()).chain(numbered).find(|name| !unique.contains(name));
-                let name = name.expect("invariant: there are more numbers than groups");
-                unique.insert(name.clone());
-                name
-            })
-            .collect()
-    }
-
-    fn name_by_user(&self, place: usize, names: &[Option<String>]) -> String {
-        let graph = &self.fixed.graph;
-        let users = self.groups[place].iter().flat_map(|&value| graph.users(value)).map(|user| self.place(user));
-        let named = users.filter(|&user| user != place).find_map(|user| names[user].clone());
-        named.map_or_else(|| "group".to_owned(), |user| format!("{user}.norm"))
     }
 }
 
@@ -278,13 +73,204 @@ impl Sent {
     }
 }
 
-fn last_name(weight: &str) -> &str {
-    let path = weight.strip_suffix(".weight").unwrap_or(weight);
-    path.rsplit('.').next().unwrap_or(path)
+struct Lowering<'f> {
+    fixed: &'f Verified<Fixed>,
+    grouping: Grouping,
+    /// By group, what arrives from outside, in the order in which its values first need it.
+    inputs: Vec<Vec<Input>>,
+    /// By group, what it sends.
+    sends: Vec<BTreeSet<Sent>>,
 }
 
-/// `layers.0.attn` of `layers.0.attn.i_proj` and `layers.0.attn.f_proj`.
-fn common_path(a: &str, b: &str) -> String {
-    let common: Vec<&str> = a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
-    common.join(".")
+impl<'f> Lowering<'f> {
+    fn new(fixed: &'f Verified<Fixed>) -> Result<Self, PassError> {
+        for value in fixed.graph.in_order() {
+            let op = &fixed.graph.node(value).op;
+            if matches!(op, Op::Sigmoid | Op::Silu | Op::InvSqrt { .. }) {
+                let message = format!("`{}` is no program of a neuron yet; run `approximate` first", op.name());
+                return Err(PassError::cannot(value, message));
+            }
+        }
+        let grouping = Grouping::new(fixed);
+        let inputs: Vec<Vec<Input>> =
+            grouping.groups().iter().map(|members| inputs(fixed, &grouping, members)).collect();
+        let mut sends = vec![BTreeSet::new(); inputs.len()];
+        let heard = inputs.iter().flatten().filter_map(|&input| sent(fixed, input));
+        for sent in heard.chain([Sent::Value(fixed.outputs[LOGITS])]) {
+            sends[grouping.of(sent.value())].insert(sent);
+        }
+        Ok(Self { fixed, grouping, inputs, sends })
+    }
+
+    fn run(self) -> Result<Network, PassError> {
+        let fixed = self.fixed;
+        let logits = fixed.outputs[LOGITS];
+        let embed = fixed.graph.in_order().into_iter().find_map(|value| match &fixed.graph.node(value).op {
+            Op::Embed { table } => Some(table.clone()),
+            _ => None,
+        });
+        let mut network = Network {
+            name: fixed.name.clone(),
+            vocab_size: fixed.vocab_size,
+            word: fixed.word,
+            accumulator: fixed.accumulator,
+            overflow: fixed.overflow,
+            constants: fixed.constants.clone(),
+            embedding: embed.expect("invariant: a verified module has an embed, and all else comes from it"),
+            logit_scale: fixed.graph.node(logits).ty.scale,
+            groups: Vec::new(),
+            projections: Vec::new(),
+            latency_steps: None,
+        };
+        let mut constant_names = Unique::default();
+        constant_names.extend(fixed.constants.keys().cloned());
+        // The step in which each group works, before anything waits.
+        let mut works: Vec<u32> = Vec::new();
+        for ((id, name), inputs) in (0..).map(GroupId).zip(names::groups(fixed, &self.grouping)).zip(&self.inputs) {
+            self.check_carried(&name, inputs)?;
+            let feeds: Vec<(Source, Weights)> = inputs.iter().map(|&input| self.feed(input)).collect();
+            let arrives = |source: &Source| match source {
+                Source::Embedding | Source::Tick => 0,
+                Source::Port(from, _) => works[from.index()] + 1,
+            };
+            let arrives: Vec<u32> = feeds.iter().map(|(source, _)| arrives(source)).collect();
+            let mut ports = Unique::default();
+            let plan = body::Plan {
+                members: &self.grouping.groups()[id.index()],
+                inputs,
+                tick: self.tick(&name, inputs, &arrives)?,
+                ports: self.sends[id.index()].iter().map(|&sent| (sent, self.port(sent, &mut ports))).collect(),
+                name,
+            };
+            let (group, constants) = body::build(fixed, plan, &mut constant_names);
+            let count = |is: fn(&BodyOp) -> bool| group.body.iter().filter(|op| is(op)).count();
+            tracing::debug!(
+                group = group.name,
+                neurons = group.n_neurons,
+                accumulators = group.accumulators.len(),
+                operations = count(|op| matches!(op, BodyOp::Scalar(_))),
+                "made"
+            );
+            network.groups.push(group);
+            network.constants.extend(constants);
+            works.push(arrives.into_iter().max().unwrap_or(0));
+            network.projections.extend(feeds.into_iter().enumerate().map(|(accumulator, (source, weights))| {
+                Projection { source, target: Target::Accumulator(id, accumulator), weights, delay_steps: 0 }
+            }));
+        }
+        let source = self.source(Sent::Value(logits));
+        let weights = Weights::Identity;
+        network.projections.push(Projection { source, target: Target::Logits, weights, delay_steps: 0 });
+        let used: BTreeSet<String> = constants(&network).map(str::to_owned).collect();
+        network.constants.retain(|name, _| used.contains(name));
+        Ok(network)
+    }
+
+    /// The tick accumulator: of what is never zero, the one that arrives last.
+    fn tick(&self, name: &str, inputs: &[Input], arrives: &[u32]) -> Result<usize, PassError> {
+        let ticks = (0..inputs.len()).filter(|&at| is_tick(self.fixed, inputs[at]));
+        ticks.max_by_key(|&at| (arrives[at], std::cmp::Reverse(at))).ok_or_else(|| {
+            let message = "nothing tells its neurons that a token is there: no norm reaches it, so that a token of \
+                           zeros would pass unseen";
+            PassError::cannot(format!("neuron group {name:?}"), message)
+        })
+    }
+
+    /// What is carried passes an accumulator, which must not cut it.
+    fn check_carried(&self, name: &str, inputs: &[Input]) -> Result<(), PassError> {
+        let limit = self.fixed.accumulator.bits;
+        for &input in inputs {
+            let (Input::Carried(value) | Input::Gathered(value)) = input else { continue };
+            let bits = self.fixed.graph.node(value).ty.bits;
+            if bits > limit {
+                let message = format!("{value} arrives with {bits} bits, an accumulator has {limit}");
+                return Err(PassError::cannot(format!("neuron group {name:?}"), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn feed(&self, input: Input) -> (Source, Weights) {
+        let fixed = self.fixed;
+        let source = match (input, sent(fixed, input)) {
+            (_, Some(sent)) => self.source(sent),
+            (Input::Tick, None) => Source::Tick,
+            (Input::Gathered(_) | Input::Carried(_), None) => Source::Embedding,
+        };
+        let weights = match input {
+            Input::Tick => Weights::Ones,
+            Input::Carried(value) if fixed.graph.node(value).ty.width == 1 => Weights::Ones,
+            Input::Carried(_) => Weights::Identity,
+            Input::Gathered(value) => match &fixed.graph.node(value).op {
+                Op::Linear { weight } => Weights::Matrix(weight.clone()),
+                Op::ReduceSum { .. } => Weights::Ones,
+                _ => Weights::Identity,
+            },
+        };
+        (source, weights)
+    }
+
+    fn source(&self, sent: Sent) -> Source {
+        let place = self.grouping.of(sent.value());
+        let port = self.sends[place].iter().position(|other| *other == sent);
+        let id = u32::try_from(place).expect("invariant: groups are few");
+        Source::Port(GroupId(id), port.expect("invariant: what is fed is sent"))
+    }
+
+    fn port(&self, sent: Sent, names: &mut Unique) -> Port {
+        let bits = match sent {
+            Sent::Value(value) => self.fixed.graph.node(value).ty.bits,
+            Sent::Biased(..) => self.fixed.word.bits,
+        };
+        Port { name: names.name(&names::port(self.fixed, sent)), bits }
+    }
+}
+
+/// What arrives at a group from outside, in the order in which its values first need it.
+fn inputs(fixed: &Fixed, grouping: &Grouping, members: &[ValueId]) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    let mut add = |input| {
+        if !inputs.contains(&input) {
+            inputs.push(input);
+        }
+    };
+    for &value in members {
+        if gathers(fixed, value) {
+            add(Input::Gathered(value));
+        } else if matches!(fixed.graph.node(value).op, Op::Embed { .. }) {
+            add(Input::Gathered(value));
+            add(Input::Tick);
+        }
+        for &operand in fixed.graph.operands(value) {
+            if grouping.is_carried(fixed, value, operand) {
+                add(Input::Carried(operand));
+            }
+        }
+    }
+    inputs
+}
+
+/// What another group sends so that this arrives; nothing where the host does.
+fn sent(fixed: &Fixed, input: Input) -> Option<Sent> {
+    match input {
+        Input::Tick => None,
+        Input::Carried(value) => Some(Sent::Value(value)),
+        Input::Gathered(value) => {
+            let operand = *fixed.graph.operands(value).first()?;
+            Some(match fixed.graph.node(value).op {
+                Op::ReduceSum { bias } if bias != 0 => Sent::Biased(operand, bias),
+                _ => Sent::Value(operand),
+            })
+        }
+    }
+}
+
+/// The constants that a network names.
+fn constants(network: &Network) -> impl Iterator<Item = &str> {
+    let params = network.groups.iter().flat_map(|group| &group.params).map(|param| param.values.as_str());
+    let weights = network.projections.iter().filter_map(|projection| match &projection.weights {
+        Weights::Matrix(name) => Some(name.as_str()),
+        Weights::Identity | Weights::Ones => None,
+    });
+    params.chain(weights).chain([network.embedding.as_str()])
 }

@@ -43,23 +43,34 @@ impl Pass for PlaceHead {
     }
 
     fn run(&self, module: Module) -> Result<Module, PassError> {
-        let Module::Network(mut network) = module else { return Err(PassError::level(&INFO, &module)) };
+        let Module::Network(network) = module else { return Err(PassError::level(&INFO, &module)) };
+        let mut network = network.verify()?.into_inner();
         let head = head(&network);
         for (group, in_head) in network.groups.iter_mut().zip(head) {
             group.on_host = in_head && self.on_host;
+            if group.on_host {
+                tracing::debug!(group = group.name, neurons = group.n_neurons, "is the host's");
+            }
         }
-        Ok(Module::Network(network))
+        Ok(Module::Network(network.verify()?.into_inner()))
     }
 }
 
-/// The groups of no block that do not hear the host: what comes after the last block.
+/// By group, whether it comes after the last block: it is of no block, does not hear the host, and leads to no group
+/// that is not of the head.
 fn head(network: &Network) -> Vec<bool> {
     let mut head: Vec<bool> = network.groups.iter().map(|group| group.layer.is_none()).collect();
-    for projection in &network.projections {
-        if let (Source::Embedding | Source::Tick, Target::Accumulator(group, _)) =
-            (projection.source, projection.target)
-        {
-            head[group.index()] = false;
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for projection in &network.projections {
+            let Target::Accumulator(to, _) = projection.target else { continue };
+            let outside = match projection.source {
+                Source::Embedding | Source::Tick => to,
+                Source::Port(from, _) if !head[to.index()] => from,
+                Source::Port(..) => continue,
+            };
+            changed |= std::mem::replace(&mut head[outside.index()], false);
         }
     }
     head
