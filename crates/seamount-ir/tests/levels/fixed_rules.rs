@@ -36,9 +36,9 @@ fn constants_are_integers_of_the_shape_of_their_use() {
         ),
         ("embed @embed :", "embed @gain :", "%0: @gain is [2], expected [3, 2] [constant]"),
         (
-            "%11 = linear %10, @weight : s24[3] * 2^-10",
-            "%11 = linear %10, @embed : s24[3] * 2^-7",
-            "%11: @embed is i16[3, 2], expected ternary or i8 [constant]",
+            "%12 = linear %11, @weight : s24[3] * 2^-10",
+            "%12 = linear %11, @embed : s24[3] * 2^-7",
+            "%12: @embed is i16[3, 2], expected ternary or i8 [constant]",
         ),
     ] {
         assert_eq!(broken(part, by), message);
@@ -124,7 +124,7 @@ fn bits_fit_the_word_and_sums_the_accumulator() {
     for (part, by, message) in [
         ("%0 = embed @embed : s16", "%0 = embed @embed : s25", "%0: 25 bits, not in 2..=24 [bits]"),
         ("%0 = embed @embed : s16", "%0 = embed @embed : s1", "%0: 1 bits, not in 2..=24 [bits]"),
-        ("@weight : s24", "@weight : s23", "%11: a sum has 24 bits, its type says 23 [bits]"),
+        ("@weight : s24", "@weight : s23", "%12: a sum has 24 bits, its type says 23 [bits]"),
         ("{bias = 1} : s24", "{bias = 1} : s16", "%3: a sum has 24 bits, its type says 16 [bits]"),
         ("{bias = 1}", "{bias = 8388608}", "%3: bias 8388608 [bits]"),
         ("@gain, 7 {", "@gain, 8388608 {", "%1: 8388608 is no word [bits]"),
@@ -156,7 +156,7 @@ fn scales_are_those_of_the_arithmetic() {
         (
             "@weight : s24[3] * 2^-10",
             "@weight : s24[3] * 2^-9",
-            "%11: expected a unit of 9.765625e-4, has 1.953125e-3 [scale]",
+            "%12: expected a unit of 9.765625e-4, has 1.953125e-3 [scale]",
         ),
         (
             "sigmoid %5 : s16[2] * 2^-15",
@@ -178,6 +178,16 @@ fn scales_are_those_of_the_arithmetic() {
 }
 
 #[test]
+fn thresholds_are_words_from_one() {
+    for level in ["0", "-1", "8388608"] {
+        let found = broken("{level = 3}", &format!("{{level = {level}}}"));
+        assert_eq!(found, format!("%11: level = {level}, not in 1..=8388607 [attribute]"));
+    }
+    let found = broken("{level = 3} : s16", "{level = 3} : s15");
+    assert_eq!(found, "%11: 15 bits for values of 16 [bits]");
+}
+
+#[test]
 fn shifts_are_below_twice_the_word() {
     for (part, by, at) in [
         ("@gain, 7 {shift = 12}", "@gain, 7 {shift = 48}", "%1: shifts by 48"),
@@ -192,8 +202,8 @@ fn shifts_are_below_twice_the_word() {
 
 #[test]
 fn logits_are_there_and_of_the_vocabulary() {
-    assert_eq!(broken("output \"logits\", %11\n", ""), "fixed: there is no `logits` output [outputs]");
-    assert_eq!(broken("\"logits\", %11", "\"logits\", %10"), "%10: 2 logits for 3 tokens [outputs]");
+    assert_eq!(broken("output \"logits\", %12\n", ""), "fixed: there is no `logits` output [outputs]");
+    assert_eq!(broken("\"logits\", %12", "\"logits\", %10"), "%10: 2 logits for 3 tokens [outputs]");
     let mut fixed = Fixed::parse(SOUND).unwrap();
     fixed.outputs.insert("gone".into(), ValueId(99));
     assert_eq!(fixed.verify().unwrap_err().0[0].to_string(), "%99: output \"gone\" does not exist [outputs]");
