@@ -27,11 +27,11 @@ fn emulated_perplexity_is_the_float_models() {
         let checkpoint = checkpoint(name);
         let tokens = &heldout_tokens(&checkpoint)[..=N_WINDOWS * WINDOW];
         for (payload_bits, most) in TOLERANCES {
-            let options = CompileOptions {
-                payload_bits,
+            let mut options = CompileOptions {
                 calibration: CalibrationText::Lines(embedded::CALIBRATION.to_owned()),
                 ..CompileOptions::new(arch.clone())
             };
+            options.quant.payload.bits = payload_bits;
             let compilation = compile(&checkpoint, &options, &mut ()).unwrap();
             let program = Arc::new(compilation.program);
             let found = evaluate(&program, Some(&compilation.model), tokens, WINDOW, || {}).unwrap();

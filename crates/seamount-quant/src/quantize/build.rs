@@ -200,13 +200,22 @@ impl<'m> Builder<'m> {
         let largest_sum = self.largest_sum(value, operand, weight_unit)?;
         let by_sum = Exponent::holding(largest_sum * default_headroom(accumulator.bits), *accumulator).unit();
         let payload = Word { bits };
-        let unit = match config.payload.scales {
+        // The payload's unit, and the sum's: exactly a power of two where it is meant to be one.
+        let (unit, sum_unit) = match config.payload.scales {
             Scales::Free if bits >= SNAP_FROM_BITS => {
-                Exponent::holding(magnitude * weight_unit, payload).unit().max(by_sum) / weight_unit
+                let sum_unit = Exponent::holding(magnitude * weight_unit, payload).unit().max(by_sum);
+                (sum_unit / weight_unit, sum_unit)
             }
-            #[expect(clippy::cast_precision_loss, reason = "words have at most 24 bits")]
-            Scales::Free => (magnitude / payload.max() as f64).max(f64::MIN_POSITIVE).max(by_sum / weight_unit),
-            Scales::Pow2 => Exponent::holding(magnitude, payload).max(Exponent::above(by_sum / weight_unit)).unit(),
+            Scales::Free => {
+                #[expect(clippy::cast_precision_loss, reason = "words have at most 24 bits")]
+                let by_payload = (magnitude / payload.max() as f64).max(f64::MIN_POSITIVE);
+                let unit = by_payload.max(by_sum / weight_unit);
+                (unit, unit * weight_unit)
+            }
+            Scales::Pow2 => {
+                let unit = Exponent::holding(magnitude, payload).max(Exponent::above(by_sum / weight_unit)).unit();
+                (unit, unit * weight_unit)
+            }
         };
         let mut x = self.scaled_operand(value, operand, bits, unit, &format!("{layer}.payload"))?;
         if config.payload.spike_threshold > 1 {
@@ -214,7 +223,7 @@ impl<'m> Builder<'m> {
         }
         self.fixed.constants.insert(weight.to_owned(), tensor.clone());
         let sum_bits = accumulator.bits.min(word.bits);
-        Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, unit * weight_unit))
+        Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, sum_unit))
     }
 
     /// Small payloads become zero, which sends nothing.
