@@ -68,8 +68,18 @@ fn compile_says_where_the_model_went_and_writes_its_map() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let model = models().join("stories-1m").display().to_string();
-    let args =
-        ["compile", &model, "-o", &path("a.smt"), "--weights", "int8", "--head", "host", "--core-map", &path("map.json")];
+    let args = [
+        "compile",
+        &model,
+        "-o",
+        &path("a.smt"),
+        "--weights",
+        "int8",
+        "--head",
+        "host",
+        "--core-map",
+        &path("map.json"),
+    ];
     let json = succeed_json(&args);
     assert_eq!(json["n_chips_used"], 1);
     assert_eq!(json["latency_steps"], 35);

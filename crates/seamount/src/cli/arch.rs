@@ -77,7 +77,8 @@ fn show(name: &str, toml: bool, output: &mut Output) -> Result<Outcome, Failure>
         _ = writeln!(text, "{:<36} {:>22}  {status:<9}  {}", parameter.name, value.trim_end(), parameter.source);
     }
     let parameters: Vec<_> = arch.parameters().collect();
-    output.result(text, &json!({ "name": arch.name(), "description": arch.description(), "parameters": parameters }))?;
+    output
+        .result(text, &json!({ "name": arch.name(), "description": arch.description(), "parameters": parameters }))?;
     Ok(Outcome::Done)
 }
 

@@ -234,9 +234,8 @@ impl Watcher for Spinner<'_> {
 
 /// What scales are calibrated on: the named text, the one in the folder, or what the model says itself.
 pub(super) fn calibration(options: &Options, dir: &Path, checkpoint: &Checkpoint) -> Result<CalibrationText, Failure> {
-    let read = |path: &Path| {
-        fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error))
-    };
+    let read =
+        |path: &Path| fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error));
     if let Some(path) = &options.calibration {
         return read(path);
     }
