@@ -1,14 +1,15 @@
 //! The Seamount compiler as a library: what the `seamount` command drives.
 //!
-//! Entry points: [`compile`] turns a checkpoint into a program; [`evaluate`] says how well a program predicts text;
-//! [`generate`](generate()) continues a text; [`passes`] runs passes on text.
+//! Entry points: [`compile`] turns a checkpoint into a program; [`evaluate`](evaluate()) says how well a program
+//! predicts text, and the other functions of [`mod@evaluate`] where its error comes from; [`generate`](generate())
+//! continues a text; [`passes`] runs passes on text.
 //!
 //! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
 
 pub mod calibration;
 mod compile;
 pub mod embedded;
-mod evaluate;
+pub mod evaluate;
 mod generate;
 pub mod passes;
 mod sample;

@@ -1,5 +1,7 @@
 //! The command as a user meets it: results, messages, exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -149,6 +149,7 @@ impl From<EvaluateError> for Failure {
         let failure = Self::new("evaluate", &error);
         match error {
             EvaluateError::Short { .. } => failure.help("give a longer text, or a shorter --window"),
+            EvaluateError::Compile(error) => error.into(),
             _ => failure,
         }
     }
