@@ -189,29 +189,25 @@ impl QuantConfig {
     /// The same configuration with no value wider than the machine's word.
     #[must_use]
     pub fn within_word(mut self, word_bits: u32) -> Self {
-        let StateConfig {
-            residual_bits,
-            branch_bits,
-            gate_bits,
-            recurrent_input_bits,
-            recurrent_state_bits,
-            logit_bits,
-            value_bits,
-        } = &mut self.state;
-        let state = [
-            residual_bits,
-            branch_bits,
-            gate_bits,
-            recurrent_input_bits,
-            recurrent_state_bits,
-            logit_bits,
-            value_bits,
-            &mut self.payload.bits,
-        ];
-        for bits in state.into_iter().chain(self.payload.widths.values_mut()) {
-            *bits = (*bits).min(word_bits);
-        }
+        self.widths_mut().into_iter().for_each(|(_, bits)| *bits = (*bits).min(word_bits));
         self
+    }
+
+    /// Every width by its key.
+    pub fn widths_mut(&mut self) -> Vec<(String, &mut u32)> {
+        let Self { payload, state, .. } = self;
+        let fixed = [
+            ("payload.bits", &mut payload.bits),
+            ("state.residual_bits", &mut state.residual_bits),
+            ("state.branch_bits", &mut state.branch_bits),
+            ("state.gate_bits", &mut state.gate_bits),
+            ("state.recurrent_input_bits", &mut state.recurrent_input_bits),
+            ("state.recurrent_state_bits", &mut state.recurrent_state_bits),
+            ("state.logit_bits", &mut state.logit_bits),
+            ("state.value_bits", &mut state.value_bits),
+        ];
+        let others = payload.widths.iter_mut().map(|(name, bits)| (format!("payload.widths.{name}"), bits));
+        fixed.into_iter().map(|(key, bits)| (key.to_owned(), bits)).chain(others).collect()
     }
 
     /// Checks that every value is in its range.
@@ -219,29 +215,8 @@ impl QuantConfig {
     /// # Errors
     /// [`ConfigError::Range`] for the first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let StateConfig {
-            residual_bits,
-            branch_bits,
-            gate_bits,
-            recurrent_input_bits,
-            recurrent_state_bits,
-            logit_bits,
-            value_bits,
-        } = self.state;
-        let widths = [
-            ("payload.bits", self.payload.bits),
-            ("state.residual_bits", residual_bits),
-            ("state.branch_bits", branch_bits),
-            ("state.gate_bits", gate_bits),
-            ("state.recurrent_input_bits", recurrent_input_bits),
-            ("state.recurrent_state_bits", recurrent_state_bits),
-            ("state.logit_bits", logit_bits),
-            ("state.value_bits", value_bits),
-        ];
-        let widths = widths.map(|(key, bits)| (key.to_owned(), bits)).into_iter();
-        let others = self.payload.widths.iter().map(|(name, bits)| (format!("payload.widths.{name}"), *bits));
-        for (key, bits) in widths.chain(others) {
-            require((MIN_BITS..=MAX_BITS).contains(&bits), key, bits, "8 to 24")?;
+        for (key, bits) in self.clone().widths_mut() {
+            require((MIN_BITS..=MAX_BITS).contains(bits), key, *bits, "8 to 24")?;
         }
         let PayloadConfig { percentile, headroom, spike_threshold, .. } = self.payload;
         require((50.0..=100.0).contains(&percentile), "payload.percentile", percentile, "50 to 100")?;

@@ -176,7 +176,7 @@ fn bad_input_is_told_apart_and_leaves_nothing_behind() {
     let shown = refuse(&["compile", &model, "-o", &output_text, "--arch", "loihi2-alia-piont"]);
     assert!(shown.starts_with("error[arch]: ") && shown.contains("loihi2-alia-point"), "{shown}");
     let shown = refuse(&["compile", &model, "-o", &output_text, "--arch", "loihi1"]);
-    assert!(shown.contains("bytes of microcode, a neurocore has 0") && shown.contains("help: "), "{shown}");
+    assert!(shown.contains("an accumulator has 22"), "{shown}");
     assert!(!output.exists());
 
     let shown = refuse(&["run", &held_out, "--prompt", "a"]);

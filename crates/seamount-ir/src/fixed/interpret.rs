@@ -5,29 +5,8 @@ use std::collections::BTreeMap;
 use super::{Factor, Fixed, FixedType, Op, Overflow};
 use crate::dag::ValueId;
 use crate::kernel::{Kernel, Word, evaluate};
-use crate::tensor::TensorError;
+use crate::model::InterpretError;
 use crate::verified::Verified;
-
-/// Why a module cannot be evaluated.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InterpretError {
-    /// A constant cannot be read.
-    #[error("@{name}: {source}")]
-    Constant {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: TensorError,
-    },
-    /// A token is not of the vocabulary.
-    #[error("token {token} is not of the vocabulary of {vocab_size}")]
-    Token {
-        /// The token.
-        token: u32,
-        /// The number of tokens.
-        vocab_size: usize,
-    },
-}
 
 /// A module made ready: operations in order, constants as integers.
 #[derive(Debug, Clone)]

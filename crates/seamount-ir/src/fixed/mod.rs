@@ -9,7 +9,7 @@ mod op;
 pub(crate) mod text;
 mod verify;
 
-pub use interpret::{InterpretError, Interpreter, Saturations, State, Values};
+pub use interpret::{Interpreter, Saturations, State, Values};
 pub use op::{Factor, Op};
 
 use indexmap::IndexMap;
@@ -18,7 +18,7 @@ use crate::dag::{Dag, ValueId};
 use crate::kernel::{Kernel, Word};
 use crate::tensor::Constants;
 
-pub use crate::model::LOGITS;
+pub use crate::model::{InterpretError, LOGITS};
 
 /// The type of a value: integers of some bits, each of which stands for `integer × scale`.
 #[derive(Debug, Clone, Copy, PartialEq)]
