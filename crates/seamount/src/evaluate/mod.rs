@@ -23,8 +23,8 @@ pub use program::{Evaluation, evaluate};
 pub use sweep::{PAYLOAD_BITS, Sweep, SweepPoint, WEIGHTS, evaluate_sweep};
 
 use seamount_emulator::EmulatorError;
-use seamount_ir::model::Model;
-use seamount_ir::{Module, Verified, Violations, fixed, model};
+use seamount_ir::model::{InterpretError, Model};
+use seamount_ir::{Module, Verified, Violations};
 
 use crate::compile::CompileError;
 use crate::passes::{FailedPass, Pipeline};
@@ -59,12 +59,9 @@ pub enum EvaluateError {
     /// The program cannot be run.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
-    /// The float model cannot be evaluated.
+    /// A level above the program cannot be evaluated.
     #[error(transparent)]
-    Model(#[from] model::InterpretError),
-    /// The fixed-point model cannot be evaluated.
-    #[error(transparent)]
-    Fixed(#[from] fixed::InterpretError),
+    Interpret(#[from] InterpretError),
     /// A step leaves what breaks rules.
     #[error(transparent)]
     Violations(#[from] Violations),
