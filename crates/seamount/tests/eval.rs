@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -11,21 +12,25 @@ fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models").join(name).display().to_string()
 }
 
-/// `seamount eval --model stories-1m` on a few held-out tokens.
+/// `seamount eval` on a few held-out tokens.
 fn eval(args: &[&str]) -> Output {
-    let (model, text, calibration) = (fixture("stories-1m"), fixture("heldout.txt"), fixture("calibration.txt"));
+    let text = fixture("heldout.txt");
     let few = ["eval", "--text", &text, "--window", "64", "--max-tokens", "128"];
-    let checkpoint = ["--model", &model, "--calibration", &calibration];
-    let args = [&few[..], &checkpoint, args].concat();
-    Command::new(env!("CARGO_BIN_EXE_seamount")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_seamount")).args([&few, args].concat()).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Of `stories-1m`, calibrated on a part of its text.
 fn succeed(args: &[&str]) -> String {
-    let output = eval(args);
+    let calibration = std::fs::read_to_string(fixture("calibration.txt")).unwrap();
+    let few: Vec<&str> = calibration.lines().take(8).collect();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(few.join("\n").as_bytes()).unwrap();
+    let (model, calibration) = (fixture("stories-1m"), file.path().display().to_string());
+    let output = eval(&[&["--model", &model, "--calibration", &calibration], args].concat());
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
@@ -89,12 +94,15 @@ fn the_plot_is_a_picture_of_every_width_and_encoding() {
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    let program = fixture("heldout.txt");
+    let (program, model) = (fixture("heldout.txt"), fixture("stories-1m"));
     for (args, part) in [
-        (&[&program, "--by-pass"][..], "cannot be used with"),
+        (&[][..], "required"),
+        (&["--by-pass"], "--model <DIR>"),
+        (&[&program, "--model", &model, "--by-pass"], "cannot be used with"),
+        (&[&program, "--model", &model, "--plot", "a.svg"], "cannot be used with"),
         (&[&program, "--payload-bits", "8"], "cannot be used with"),
-        (&["--by-layer", "--max-tokens", "x"], "invalid value"),
-        (&["--by-pass", "--arch", "loihi1"], "error[partition"),
+        (&["--model", &model, "--by-layer", "--arch", "loihi3"], "error[arch]"),
+        (&["--model", &model, "--plot", "no-such-folder/a.svg"], "--> no-such-folder/a.svg"),
     ] {
         let output = eval(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -87,6 +87,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         let model = model.map(|model| model.verify()).transpose()?;
         args.evaluate_program(&program, model.as_ref(), &tokens, output)?;
     } else if let (Some(dir), Some(checkpoint)) = (&args.model, &checkpoint) {
+        args.plot.as_deref().map(check_folder).transpose()?;
         let mut options = args.options.resolve()?;
         options.calibration = calibration(&args.options, dir, checkpoint)?;
         args.evaluate_checkpoint(checkpoint, &options, output)?;
@@ -212,6 +213,12 @@ impl Args {
             .at(at.display())
             .help("give token ids with --token-ids, or use a folder that has a tokenizer.json")
     }
+}
+
+/// Says early that a file cannot be written: what goes into it takes minutes.
+fn check_folder(file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::read_dir(folder).map(drop).map_err(|error| Failure::io(file, &error))
 }
 
 /// Works while a spinner says at what.

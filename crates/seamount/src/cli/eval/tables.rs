@@ -67,8 +67,8 @@ impl fmt::Display for AnalysisText<'_> {
 
 fn write_by_pass(f: &mut fmt::Formatter<'_>, by_pass: &ByPass) -> fmt::Result {
     let ByPass { n_tokens, window, perplexity_unrounded, steps } = by_pass;
-    writeln!(f, "{n_tokens} tokens in windows of {window}; without its rounding of each token (unrounded), the published")?;
-    writeln!(f, "model has a perplexity of {perplexity_unrounded:.5}")?;
+    writeln!(f, "{n_tokens} tokens in windows of {window}; unrounded is the published model without its rounding")?;
+    writeln!(f, "of each token, of perplexity {perplexity_unrounded:.5}")?;
     writeln!(f, "{:<41}{:>23}{:>23}", "after the step", "against the published", "against the unrounded")?;
     let head = ["perplexity", "ratio", "KL, nats", "top-1", "KL, nats", "top-1", "saturations"];
     write_score(f, "", &head.map(str::to_owned))?;
