@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use seamount::passes::Pipeline;
 use seamount::{CalibrationText, CompileOptions, compile, embedded, evaluate};
 use seamount_arch::Arch;
-use seamount_ir::model::Model;
-use seamount_ir::{Module, Verified};
 use seamount_tests::{CHECKPOINTS, checkpoint, heldout_tokens};
 
 /// Windows of held-out text; `docs/benchmarks.md` has the figures over all of it.
@@ -37,20 +34,10 @@ fn emulated_perplexity_is_the_float_models() {
             let found = evaluate(&program, Some(&compilation.model), tokens, WINDOW, || {}).unwrap();
             assert!(found.perplexity_ratio.unwrap() <= most, "{name} at {payload_bits} bits: {found:?}");
             if payload_bits == 16 {
-                let unrounded = without_rounding(compilation.model.into_inner());
-                let found = evaluate(&program, Some(&unrounded), tokens, WINDOW, || {}).unwrap();
-                assert!(found.mean_kl_nats.unwrap() <= MAX_KL_NATS, "{name}: {found:?}");
-                assert!(found.top1_agreement.unwrap() >= MIN_AGREEMENT, "{name}: {found:?}");
+                assert!(found.mean_kl_nats_unrounded.unwrap() <= MAX_KL_NATS, "{name}: {found:?}");
+                assert!(found.top1_agreement_unrounded.unwrap() >= MIN_AGREEMENT, "{name}: {found:?}");
             }
         }
-    }
-}
-
-fn without_rounding(model: Model) -> Verified<Model> {
-    let pipeline = Pipeline::parse("drop-token-rounding").unwrap();
-    match pipeline.run(Module::Model(model), |_, _| {}).unwrap() {
-        Module::Model(model) => model.verify().unwrap(),
-        other => panic!("a {} module", other.level()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The emulated program gives the fixed-point interpreter's integers, bit for bit, in both ways of running it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
