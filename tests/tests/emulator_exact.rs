@@ -11,6 +11,7 @@ use seamount_emulator::{Emulator, Recorder};
 use seamount_ir::fixed::{Interpreter, LOGITS};
 use seamount_partition::WeightEncoding;
 use seamount_program::{Place, Program};
+use seamount_quant::config::QuantConfig;
 use seamount_tests::{checkpoint, heldout_tokens};
 
 const N_TOKENS: usize = 256;
@@ -132,6 +133,32 @@ fn weights_of_eight_bits_and_a_head_on_the_host_change_no_integer() {
         let on_host = program.cores.iter().any(|core| core.place == Place::Host);
         assert_eq!(on_host, variant.head_on_host);
         assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap());
+    }
+}
+
+#[test]
+fn every_choice_of_quantization_is_exact() {
+    let choices = [
+        ("early norms", "[norm]\nplacement = \"early\"\n"),
+        ("norms as written down", "[norm]\nfold = false\nepsilon = 1e-3\n"),
+        ("8 bits, small payloads dropped", "[payload]\nbits = 8\nspike_threshold = 3\n"),
+        ("powers of two", "[payload]\nscales = \"pow2\"\n[payload.widths]\no_proj = 10\n"),
+        (
+            "narrow state",
+            "[state]\nresidual_bits = 16\nbranch_bits = 14\ngate_bits = 12\nrecurrent_input_bits = 12\n\
+             recurrent_state_bits = 14\nlogit_bits = 16\nvalue_bits = 18\n",
+        ),
+    ];
+    let tokens = &heldout_tokens(&checkpoint("stories-1m"))[..48];
+    for (name, toml) in choices {
+        let options = CompileOptions { quant: QuantConfig::from_toml(toml).unwrap(), ..options() };
+        let compilation = compile(&checkpoint("stories-1m"), &options, &mut ()).unwrap();
+        let expected = interpreted(&compilation, tokens);
+        let mut recorder = Recorder::default();
+        let mut emulator = Emulator::new(Arc::new(compilation.program)).unwrap();
+        let logits = emulator.prefill_observed(tokens, &mut recorder).unwrap();
+        println!("{name}");
+        assert_same(&expected, &trace_of(logits, &recorder));
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Input {
     Gathered(ValueId),
     /// A value of another group, one by one or to all.
     Carried(ValueId),
+    /// The tick that the group of a value sends on.
+    Forwarded(ValueId),
 }
 
 /// A group to be built.
@@ -164,21 +166,22 @@ impl Writer<'_> {
             let payload = match *sent {
                 Sent::Value(_) => result,
                 Sent::Biased(_, bias) => {
-                    let bias = self.first_neuron(bias);
+                    let bias = self.first_neuron(bias, "epsilon");
                     self.scalar(ScalarOp::Add(result, bias))
                 }
+                Sent::Tick(_) => self.first_neuron(1, "tick"),
             };
             self.body.effect(BodyOp::Send(port, payload));
         }
     }
 
     /// A word in the first neuron, zero in the others.
-    fn first_neuron(&mut self, word: i32) -> Arg {
+    fn first_neuron(&mut self, word: i32, role: &str) -> Arg {
         let mut words = vec![0; self.group.n_neurons];
         words[0] = word;
-        let name = self.constant_names.name(&format!("{}.epsilon", self.group.name));
+        let name = self.constant_names.name(&format!("{}.{role}", self.group.name));
         self.constants.insert(name.clone(), Tensor::i32(vec![words.len()], &words));
-        self.param("epsilon", &name)
+        self.param(role, &name)
     }
 
     fn factor(&mut self, factor: &Factor, role: &str) -> Arg {

@@ -63,12 +63,14 @@ pub(crate) enum Sent {
     Value(ValueId),
     /// A value, with a word added in the first neuron.
     Biased(ValueId, i32),
+    /// A 1 from the first neuron of this value's group, each time that the group works.
+    Tick(ValueId),
 }
 
 impl Sent {
     pub(crate) fn value(self) -> ValueId {
         match self {
-            Sent::Value(value) | Sent::Biased(value, _) => value,
+            Sent::Value(value) | Sent::Biased(value, _) | Sent::Tick(value) => value,
         }
     }
 }
@@ -78,6 +80,8 @@ struct Lowering<'f> {
     grouping: Grouping,
     /// By group, what arrives from outside, in the order in which its values first need it.
     inputs: Vec<Vec<Input>>,
+    /// By group, which of what arrives is its tick.
+    ticks: Vec<usize>,
     /// By group, what it sends.
     sends: Vec<BTreeSet<Sent>>,
 }
@@ -92,14 +96,15 @@ impl<'f> Lowering<'f> {
             }
         }
         let grouping = Grouping::new(fixed);
-        let inputs: Vec<Vec<Input>> =
+        let mut inputs: Vec<Vec<Input>> =
             grouping.groups().iter().map(|members| inputs(fixed, &grouping, members)).collect();
+        let ticks = forward_ticks(fixed, &grouping, &mut inputs);
         let mut sends = vec![BTreeSet::new(); inputs.len()];
         let heard = inputs.iter().flatten().filter_map(|&input| sent(fixed, input));
         for sent in heard.chain([Sent::Value(fixed.outputs[LOGITS])]) {
             sends[grouping.of(sent.value())].insert(sent);
         }
-        Ok(Self { fixed, grouping, inputs, sends })
+        Ok(Self { fixed, grouping, inputs, ticks, sends })
     }
 
     fn run(self) -> Result<Network, PassError> {
@@ -124,21 +129,14 @@ impl<'f> Lowering<'f> {
         };
         let mut constant_names = Unique::default();
         constant_names.extend(fixed.constants.keys().cloned());
-        // The step in which each group works, before anything waits.
-        let mut works: Vec<u32> = Vec::new();
         for ((id, name), inputs) in (0..).map(GroupId).zip(names::groups(fixed, &self.grouping)).zip(&self.inputs) {
             self.check_carried(&name, inputs)?;
             let feeds: Vec<(Source, Weights)> = inputs.iter().map(|&input| self.feed(input)).collect();
-            let arrives = |source: &Source| match source {
-                Source::Embedding | Source::Tick => 0,
-                Source::Port(from, _) => works[from.index()] + 1,
-            };
-            let arrives: Vec<u32> = feeds.iter().map(|(source, _)| arrives(source)).collect();
             let mut ports = Unique::default();
             let plan = body::Plan {
                 members: &self.grouping.groups()[id.index()],
                 inputs,
-                tick: self.tick(&name, inputs, &arrives)?,
+                tick: self.ticks[id.index()],
                 ports: self.sends[id.index()].iter().map(|&sent| (sent, self.port(sent, &mut ports))).collect(),
                 name,
             };
@@ -153,7 +151,6 @@ impl<'f> Lowering<'f> {
             );
             network.groups.push(group);
             network.constants.extend(constants);
-            works.push(arrives.into_iter().max().unwrap_or(0));
             network.projections.extend(feeds.into_iter().enumerate().map(|(accumulator, (source, weights))| {
                 Projection { source, target: Target::Accumulator(id, accumulator), weights, delay_steps: 0 }
             }));
@@ -164,16 +161,6 @@ impl<'f> Lowering<'f> {
         let used: BTreeSet<String> = constants(&network).map(str::to_owned).collect();
         network.constants.retain(|name, _| used.contains(name));
         Ok(network)
-    }
-
-    /// The tick accumulator: of what is never zero, the one that arrives last.
-    fn tick(&self, name: &str, inputs: &[Input], arrives: &[u32]) -> Result<usize, PassError> {
-        let ticks = (0..inputs.len()).filter(|&at| is_tick(self.fixed, inputs[at]));
-        ticks.max_by_key(|&at| (arrives[at], std::cmp::Reverse(at))).ok_or_else(|| {
-            let message = "nothing tells its neurons that a token is there: no norm reaches it, so that a token of \
-                           zeros would pass unseen";
-            PassError::cannot(format!("neuron group {name:?}"), message)
-        })
     }
 
     /// What is carried passes an accumulator, which must not cut it.
@@ -195,10 +182,10 @@ impl<'f> Lowering<'f> {
         let source = match (input, sent(fixed, input)) {
             (_, Some(sent)) => self.source(sent),
             (Input::Tick, None) => Source::Tick,
-            (Input::Gathered(_) | Input::Carried(_), None) => Source::Embedding,
+            (Input::Gathered(_) | Input::Carried(_) | Input::Forwarded(_), None) => Source::Embedding,
         };
         let weights = match input {
-            Input::Tick => Weights::Ones,
+            Input::Tick | Input::Forwarded(_) => Weights::Ones,
             Input::Carried(value) if fixed.graph.node(value).ty.width == 1 => Weights::Ones,
             Input::Carried(_) => Weights::Identity,
             Input::Gathered(value) => match &fixed.graph.node(value).op {
@@ -221,6 +208,7 @@ impl<'f> Lowering<'f> {
         let bits = match sent {
             Sent::Value(value) => self.fixed.graph.node(value).ty.bits,
             Sent::Biased(..) => self.fixed.word.bits,
+            Sent::Tick(_) => TICK_BITS,
         };
         Port { name: names.name(&names::port(self.fixed, sent)), bits }
     }
@@ -250,11 +238,36 @@ fn inputs(fixed: &Fixed, grouping: &Grouping, members: &[ValueId]) -> Vec<Input>
     inputs
 }
 
+/// Width of a 1, sign included.
+const TICK_BITS: u32 = 2;
+
+/// Lets every group have a tick in the step in which it works: where none of what it hears is never zero and arrives
+/// last, the group that it hears last sends it one. Returns the place of each group's tick among its inputs.
+fn forward_ticks(fixed: &Fixed, grouping: &Grouping, inputs: &mut [Vec<Input>]) -> Vec<usize> {
+    // The step in which each group works, before anything waits.
+    let mut works: Vec<u32> = Vec::with_capacity(inputs.len());
+    let mut ticks = Vec::with_capacity(inputs.len());
+    for inputs in inputs {
+        let from = |input: &Input| sent(fixed, *input).map(|sent| grouping.of(sent.value()));
+        let arrives = |input: &Input| from(input).map_or(0, |place| works[place] + 1);
+        let last = inputs.iter().map(arrives).max().unwrap_or(0);
+        let in_time = inputs.iter().position(|input| is_tick(fixed, *input) && arrives(input) == last);
+        let heard_last = inputs.iter().find(|&input| arrives(input) == last).and_then(from);
+        ticks.push(in_time.unwrap_or(inputs.len()));
+        if let (None, Some(place)) = (in_time, heard_last) {
+            inputs.push(Input::Forwarded(grouping.groups()[place][0]));
+        }
+        works.push(last);
+    }
+    ticks
+}
+
 /// What another group sends so that this arrives; nothing where the host does.
 fn sent(fixed: &Fixed, input: Input) -> Option<Sent> {
     match input {
         Input::Tick => None,
         Input::Carried(value) => Some(Sent::Value(value)),
+        Input::Forwarded(value) => Some(Sent::Tick(value)),
         Input::Gathered(value) => {
             let operand = *fixed.graph.operands(value).first()?;
             Some(match fixed.graph.node(value).op {

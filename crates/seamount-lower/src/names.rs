@@ -57,7 +57,7 @@ pub(crate) fn groups(fixed: &Fixed, grouping: &Grouping) -> Vec<String> {
 /// What an accumulator is called.
 pub(crate) fn accumulator(fixed: &Fixed, input: Input) -> String {
     match input {
-        Input::Tick => "tick".to_owned(),
+        Input::Tick | Input::Forwarded(_) => "tick".to_owned(),
         Input::Gathered(value) => match &fixed.graph.node(value).op {
             Op::Linear { weight } => last(weight).to_owned(),
             Op::ReduceSum { .. } => "sum".to_owned(),
@@ -72,6 +72,7 @@ pub(crate) fn port(fixed: &Fixed, sent: Sent) -> String {
     let value = match sent {
         Sent::Value(value) => value,
         Sent::Biased(..) => return "squares".to_owned(),
+        Sent::Tick(_) => return "tick".to_owned(),
     };
     let met = fixed.graph.users(value).into_iter().find_map(|user| match &fixed.graph.node(user).op {
         Op::Linear { weight } => Some(format!("to_{}", last(weight))),

@@ -6,10 +6,10 @@ use seamount_ir::kernel::{Word, evaluate};
 
 use crate::body::Input;
 
-/// Whether what arrives is never zero: the host's tick, a sum of squares with a bias, or the inverse root of one.
+/// Whether what arrives is never zero: a tick of the host or of another group, a sum of squares with a bias, or the inverse root of one.
 pub(crate) fn is_tick(fixed: &Fixed, input: Input) -> bool {
     match input {
-        Input::Tick => true,
+        Input::Tick | Input::Forwarded(_) => true,
         Input::Gathered(value) => is_positive_sum(fixed, value),
         Input::Carried(value) => is_inverse_root(fixed, value),
     }

@@ -166,9 +166,10 @@ impl Calibrate {
             Clip::Percentile => histogram.percentile(self.payload.percentile),
             Clip::Mse => histogram.least_square_error(bits),
         };
-        let clipped = order.iter().zip(&total).filter_map(|(value, histogram)| {
-            Some((*value, clip(histogram.as_ref()?, widths[value])))
-        });
+        let clipped = order
+            .iter()
+            .zip(&total)
+            .filter_map(|(value, histogram)| Some((*value, clip(histogram.as_ref()?, widths[value]))));
         Ok(clipped.collect())
     }
 }

@@ -163,7 +163,6 @@ impl Default for NormConfig {
     }
 }
 
-
 impl QuantConfig {
     /// Reads TOML.
     ///

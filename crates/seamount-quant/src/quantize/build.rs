@@ -11,8 +11,8 @@ use seamount_ir::tensor::{Elem, Tensor, TensorError};
 use seamount_ir::{Dag, ValueId, Verified};
 
 use super::Quantize;
-use crate::config::{Scales, StateConfig, default_headroom};
 use super::scales::{Exponent, Factors, RootPlan, RootRange};
+use crate::config::{Scales, StateConfig, default_headroom};
 
 /// Finest and coarsest unit of the operand of a sigmoid or silu.
 const FUNCTION_INPUT: (Exponent, Exponent) = (Exponent(-16), Exponent(-10));
@@ -312,14 +312,7 @@ impl<'m> Builder<'m> {
     }
 
     /// A product in a unit: by its shift alone where that is enough, else by a factor as well.
-    fn multiply(
-        &mut self,
-        at: ValueId,
-        a: ValueId,
-        b: ValueId,
-        bits: u32,
-        unit: f64,
-    ) -> Result<ValueId, PassError> {
+    fn multiply(&mut self, at: ValueId, a: ValueId, b: ValueId, bits: u32, unit: f64) -> Result<ValueId, PassError> {
         let word = self.options.word.bits;
         let natural = self.scale(a) * self.scale(b);
         let shift = (unit / natural).log2();
@@ -437,9 +430,8 @@ impl<'m> Builder<'m> {
 
     fn is_gate(&self, value: ValueId) -> bool {
         let graph = &self.model.graph;
-        let gates = |user: &ValueId| {
-            matches!(graph.node(*user).op, Op::GatedRecurrence) && graph.operands(*user)[0] == value
-        };
+        let gates =
+            |user: &ValueId| matches!(graph.node(*user).op, Op::GatedRecurrence) && graph.operands(*user)[0] == value;
         graph.users(value).iter().any(gates)
     }
 
@@ -450,7 +442,6 @@ impl<'m> Builder<'m> {
         let is_gate = self.is_gate(value) || bounded;
         if is_gate { self.options.config.state.gate_bits } else { self.options.word.bits }
     }
-
 
     fn value(&self, value: ValueId) -> Result<ValueId, PassError> {
         self.values.get(&value).copied().ok_or_else(|| PassError::cannot(value, "is used where it has no integer form"))

@@ -128,7 +128,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         write_core_map(&compilation, map_path)?;
     }
     compilation.program.save(&path).map_err(|error| Failure::program(&path, &error))?;
-    let summary = Summary::of(&compilation, &path)?;
+    let file = fs::metadata(&path).map_err(|error| Failure::io(&path, &error))?;
+    let summary = Summary::of(&compilation, file.len(), Some(&path));
     output.result(&summary, &summary)?;
     Ok(Outcome::Done)
 }

@@ -35,12 +35,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     options.calibration = CalibrationText::Lines(embedded::CALIBRATION.to_owned());
     let compilation = compile_with_progress(&checkpoint, &options, &[])?;
 
-    let folder = tempfile::tempdir().map_err(|error| Failure::new("io", error))?;
-    let path = args.output.clone().unwrap_or_else(|| folder.path().join("stories-2m.smt"));
-    let failed = |error| Failure::program(&path, &error);
-    compilation.program.save(&path).map_err(failed)?;
-    let summary = Summary::of(&compilation, &path)?;
-    let program = Program::open(&path).map_err(failed)?;
+    // What runs is what a file would hold.
+    let file = compilation.program.to_bytes();
+    if let Some(path) = &args.output {
+        compilation.program.save(path).map_err(|error| Failure::program(path, &error))?;
+    }
+    let summary = Summary::of(&compilation, file.len() as u64, args.output.as_deref());
+    let program = Program::from_bytes(&file).map_err(|error| Failure::new("program", error))?;
 
     if !output.is_json() {
         output.text(&summary)?;

@@ -8,14 +8,13 @@ use seamount_emulator::Events;
 use seamount_report::Report;
 use serde::Serialize;
 
-use super::Failure;
-
 /// What was compiled, and where it went.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     model: String,
     arch: String,
-    output: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<PathBuf>,
     file_bytes: u64,
     n_weights: u64,
     n_chips_used: u64,
@@ -27,9 +26,8 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Of a compilation that was written to `path`.
-    pub(super) fn of(compilation: &Compilation, path: &Path) -> Result<Self, Failure> {
-        let file = std::fs::metadata(path).map_err(|error| Failure::io(path, &error))?;
+    /// Of a compilation that takes `file_bytes`, in a file where it is kept.
+    pub(super) fn of(compilation: &Compilation, file_bytes: u64, path: Option<&Path>) -> Self {
         let program = &compilation.program;
         let report = Report::of(program);
         let model = &compilation.fixed;
@@ -42,11 +40,11 @@ impl Summary {
                 _ => None,
             })
             .sum();
-        Ok(Self {
+        Self {
             model: program.meta.model.clone(),
             arch: program.arch.name().to_owned(),
-            output: path.to_owned(),
-            file_bytes: file.len(),
+            output: path.map(Path::to_owned),
+            file_bytes,
             n_weights,
             n_chips_used: report.mapping.n_chips_used,
             n_cores_used: report.mapping.n_cores_used,
@@ -54,7 +52,7 @@ impl Summary {
             n_neurons: program.groups.iter().map(|group| u64::from(group.n_neurons)).sum(),
             synapse_bytes: report.mapping.usage.synapse_bytes,
             latency_steps: program.host.latency_steps,
-        })
+        }
     }
 }
 
@@ -77,7 +75,8 @@ impl fmt::Display for Summary {
             grouped(self.synapse_bytes),
             self.latency_steps
         )?;
-        writeln!(f, "{}: {} bytes", self.output.display(), grouped(self.file_bytes))
+        let file = self.output.as_ref().map_or_else(|| "program".into(), |path| path.display().to_string());
+        writeln!(f, "{file}: {} bytes", grouped(self.file_bytes))
     }
 }
 
