@@ -1,24 +1,36 @@
 //! Project chores, run as `cargo xtask <chore>`.
 //!
 //! `cargo xtask tidy` checks what the compiler and clippy cannot see: see [`tidy`].
+//! `cargo xtask checkpoint` writes a random checkpoint: see [`xtask::checkpoint`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool answers on the terminal")]
 
+mod arguments;
 mod tidy;
 
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
+use arguments::CheckpointArguments;
+use xtask::checkpoint;
+
 const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
 Chores:
-  tidy  check crate layering, the crate table, links, file sizes, crate headers, muted code and snapshots";
+  tidy        check crate layering, the crate table, links, file sizes, crate headers, muted code and snapshots
+  checkpoint  write a random checkpoint of a published shape
+                --shape 370m|1.3b|2.7b  the shape, of which the following change parts:
+                --hidden N --layers N --intermediate N --vocab N
+                --shard-bytes N         most bytes of a file of weights [default: 2000000000]
+                --seed N                [default: 0]
+                -o DIR                  the folder";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => run_tidy(),
+        ["checkpoint", ref options @ ..] => run_checkpoint(options),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -26,6 +38,23 @@ fn main() -> ExitCode {
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn run_checkpoint(options: &[&str]) -> ExitCode {
+    let CheckpointArguments { dir, shape, seed, shard_bytes } = match CheckpointArguments::parse(options) {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!("checkpoint: {message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match checkpoint::write(&dir, &shape, seed, shard_bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("checkpoint: {error}");
+            ExitCode::FAILURE
         }
     }
 }
