@@ -4,6 +4,7 @@
 //! BitLinear: its own RMSNorm, activations rounded to eight bits per token, ternary weights.
 
 use std::collections::BTreeSet;
+use std::ops::BitAnd;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -226,16 +227,36 @@ fn to_tensor(name: &str, stored: &Stored, expected: &[usize]) -> Result<Tensor, 
         .expect("invariant: the header was held against shape and element type"))
 }
 
+/// A float is not finite where all bits of its exponent are set.
 fn first_not_finite(elem: Elem, bytes: &[u8]) -> Option<(usize, f32)> {
-    let halves = bytes.as_chunks::<2>().0.iter();
+    let halves = bytes.as_chunks::<2>().0;
+    let singles = bytes.as_chunks::<4>().0;
     match elem {
-        Elem::F16 => find_not_finite(halves.map(|&half| f16::from_le_bytes(half).to_f32())),
-        Elem::Bf16 => find_not_finite(halves.map(|&half| bf16::from_le_bytes(half).to_f32())),
-        Elem::F32 => find_not_finite(bytes.as_chunks::<4>().0.iter().map(|&single| f32::from_le_bytes(single))),
+        Elem::F16 => {
+            let at = first_with_all(halves, |&half| u16::from_le_bytes(half), 0x7c00)?;
+            Some((at, f16::from_le_bytes(halves[at]).to_f32()))
+        }
+        Elem::Bf16 => {
+            let at = first_with_all(halves, |&half| u16::from_le_bytes(half), 0x7f80)?;
+            Some((at, bf16::from_le_bytes(halves[at]).to_f32()))
+        }
+        Elem::F32 => {
+            let at = first_with_all(singles, |&single| u32::from_le_bytes(single), 0x7f80_0000)?;
+            Some((at, f32::from_le_bytes(singles[at])))
+        }
         Elem::I32 | Elem::I16 | Elem::I8 | Elem::Ternary => None,
     }
 }
 
-fn find_not_finite(values: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
-    values.enumerate().find(|(_, value)| !value.is_finite())
+/// The first element that has all bits of a mask. Whole runs are looked at without a branch, several elements at once.
+fn first_with_all<T, B: Copy + Eq + BitAnd<Output = B>>(
+    elements: &[T],
+    bits: impl Fn(&T) -> B,
+    mask: B,
+) -> Option<usize> {
+    const RUN: usize = 4096;
+    let has_all = |element: &T| bits(element) & mask == mask;
+    let run = elements.chunks(RUN).position(|run| run.iter().fold(false, |any, element| any | has_all(element)))?;
+    let within = elements[run * RUN..].iter().position(has_all)?;
+    Some(run * RUN + within)
 }

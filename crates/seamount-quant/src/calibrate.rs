@@ -25,6 +25,9 @@ pub static INFO: PassInfo = PassInfo {
     ],
 };
 
+/// Tokens that are evaluated at once: enough to read weights rarely, few enough to keep all their values.
+const TOKENS_AT_ONCE: usize = 16;
+
 /// Runs the float interpreter over sequences, each from a zero state, and gives every node its
 /// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels.
 ///
@@ -140,8 +143,8 @@ impl Calibrate {
         let one = |sequence: &Vec<u32>| {
             let mut histograms = empty.clone();
             let mut state = interpreter.initial_state();
-            for &token in sequence {
-                for ((_, vector), histogram) in interpreter.step(token, &mut state)?.iter().zip(&mut histograms) {
+            for tokens in sequence.chunks(TOKENS_AT_ONCE) {
+                for ((_, vector), histogram) in interpreter.run(tokens, &mut state)?.iter().zip(&mut histograms) {
                     if let Some(histogram) = histogram {
                         histogram.add(vector);
                     }
@@ -229,8 +232,8 @@ impl Seen {
 fn run(interpreter: &Interpreter, sequence: &[u32]) -> Result<Vec<Seen>, InterpretError> {
     let mut state = interpreter.initial_state();
     let mut seen: Vec<Seen> = Vec::new();
-    for &token in sequence {
-        let values = interpreter.step(token, &mut state)?;
+    for tokens in sequence.chunks(TOKENS_AT_ONCE) {
+        let values = interpreter.run(tokens, &mut state)?;
         seen.resize(values.iter().count(), Seen::default());
         for (seen, (_, vector)) in seen.iter_mut().zip(values.iter()) {
             seen.add(vector);

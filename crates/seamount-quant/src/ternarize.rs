@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use seamount_ir::Module;
 use seamount_ir::model::{Op, WeightRule, rules};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
@@ -33,6 +34,7 @@ impl Pass for Ternarize {
     fn run(&self, module: Module) -> Result<Module, PassError> {
         let mut rewrite = Rewrite::new(&INFO, module)?;
         let used_as_stored = used_as_stored(&rewrite);
+        let mut tensors = ternary_tensors(&rewrite)?;
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for value in rewrite.order() {
             let Op::Linear { weight, rule: WeightRule::AbsmeanTernary } = rewrite.op(value).clone() else {
@@ -42,7 +44,7 @@ impl Pass for Ternarize {
             let name = match names.get(&weight) {
                 Some(name) => name.clone(),
                 None => {
-                    let tensor = ternary(&rewrite, &weight)?;
+                    let tensor = tensors.remove(&weight).expect("invariant: every such layer's weights were taken");
                     tracing::debug!(pass = INFO.name, weight, scale = tensor.scale(), "ternary");
                     let name = if used_as_stored.contains(&weight) {
                         rewrite.constant(&format!("{weight}.ternary"), tensor)
@@ -70,6 +72,23 @@ fn used_as_stored(rewrite: &Rewrite) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// The ternary weights of all layers with the rule, by their name; matrices are made ternary in parallel.
+fn ternary_tensors(rewrite: &Rewrite) -> Result<BTreeMap<String, Tensor>, PassError> {
+    let weights: BTreeSet<&str> = rewrite
+        .old
+        .graph
+        .in_order()
+        .into_iter()
+        .filter_map(|value| match rewrite.op(value) {
+            Op::Linear { weight, rule: WeightRule::AbsmeanTernary } => Some(weight.as_str()),
+            _ => None,
+        })
+        .collect();
+    let made: Vec<Result<(String, Tensor), PassError>> =
+        weights.into_par_iter().map(|weight| Ok((weight.to_owned(), ternary(rewrite, weight)?))).collect();
+    made.into_iter().collect()
 }
 
 fn ternary(rewrite: &Rewrite, weight: &str) -> Result<Tensor, PassError> {

@@ -1,5 +1,6 @@
 //! What a model is calibrated on.
 
+use rayon::prelude::*;
 use seamount_ir::Verified;
 use seamount_ir::model::{InterpretError, Interpreter, LOGITS, Model};
 
@@ -25,8 +26,7 @@ pub fn windows(tokens: &[u32], window: usize, n_tokens: usize) -> Vec<Vec<u32>> 
 /// Where a constant of the model is elided.
 pub fn sample(model: &Verified<Model>, bos_id: u32, size: SampleSize) -> Result<Vec<Vec<u32>>, InterpretError> {
     let interpreter = Interpreter::new(model)?;
-    let mut sequences = Vec::with_capacity(size.n_sequences);
-    for seed in 0..size.n_sequences as u64 {
+    let one = |seed| {
         let mut sampler = Sampler::new(1.0, 1.0, seed);
         let mut state = interpreter.initial_state();
         let mut tokens = vec![bos_id];
@@ -36,7 +36,7 @@ pub fn sample(model: &Verified<Model>, bos_id: u32, size: SampleSize) -> Result<
             let logits: Vec<f64> = logits.iter().map(|&logit| f64::from(logit)).collect();
             tokens.push(sampler.choose(&logits));
         }
-        sequences.push(tokens);
-    }
-    Ok(sequences)
+        Ok(tokens)
+    };
+    (0..size.n_sequences as u64).into_par_iter().map(one).collect()
 }

@@ -1,14 +1,17 @@
 //! Evaluates the model in single precision, as the published PyTorch code does.
 //!
 //! Tokens may be given one by one or several at once: each weight is then read once for all of them, and only the
-//! recurrences go token by token. The numbers are the same bit for bit.
+//! recurrences go token by token. Rows of large matrices are shared among threads. The numbers are the same bit for bit.
 
 use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rayon::prelude::*;
 
 use super::rules::{absmean_ternary, lower_bound};
 use super::{Model, Op, WeightRule};
 use crate::dag::ValueId;
-use crate::tensor::{Elem, TensorError};
+use crate::tensor::{Elem, Tensor, TensorError};
 use crate::verified::Verified;
 
 /// Why a model cannot be evaluated.
@@ -55,11 +58,13 @@ struct Step {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Embed(Vec<f32>),
+    /// Rows are read when tokens ask for them.
+    Embed(Tensor),
     RmsNorm { weight: Vec<f32>, eps: f32 },
     RoundPerToken { levels: f32 },
     Dense(Vec<f32>),
-    Ternary { weights: Vec<i8>, scale: f32 },
+    /// A byte a weight, as the tensor has them.
+    Ternary { weights: Bytes, scale: f32 },
     Slice(usize),
     Sigmoid,
     Silu,
@@ -159,7 +164,11 @@ fn prepare(model: &Model, op: &Op, width: usize, n_states: &mut usize) -> Result
     let floats = |name: &str| model.constants[name].to_f32().map_err(failed(name));
     #[expect(clippy::cast_possible_truncation, reason = "the float level computes in single precision")]
     Ok(match op {
-        Op::Embed { table } => Kind::Embed(floats(table)?),
+        Op::Embed { table } => {
+            let tensor = &model.constants[table];
+            tensor.bytes().map_err(failed(table))?;
+            Kind::Embed(tensor.clone())
+        }
         Op::RmsNorm { weight, eps } => Kind::RmsNorm { weight: floats(weight)?, eps: *eps as f32 },
         Op::RoundPerToken { bits } => Kind::RoundPerToken { levels: f32::from(i16::MAX >> (16 - bits)) },
         Op::Linear { weight, rule } => {
@@ -167,10 +176,10 @@ fn prepare(model: &Model, op: &Op, width: usize, n_states: &mut usize) -> Result
             match (rule, tensor.elem()) {
                 (WeightRule::AbsmeanTernary, _) => {
                     let (weights, scale) = absmean_ternary(&floats(weight)?);
-                    Kind::Ternary { weights, scale }
+                    Kind::Ternary { weights: weights.into_iter().map(i8::cast_unsigned).collect(), scale }
                 }
                 (WeightRule::AsIs, Elem::Ternary) => Kind::Ternary {
-                    weights: tensor.to_i8().map_err(failed(weight))?,
+                    weights: tensor.bytes().map_err(failed(weight))?.clone(),
                     scale: tensor.scale().unwrap_or(1.0) as f32,
                 },
                 (WeightRule::AsIs, _) => Kind::Dense(floats(weight)?),
@@ -223,7 +232,10 @@ fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut S
     match &step.kind {
         Kind::Embed(table) => {
             let mut out = Vec::with_capacity(tokens.len() * width);
-            tokens.iter().for_each(|&token| out.extend_from_slice(&table[token as usize * width..][..width]));
+            for &token in tokens {
+                let row = table.rows(token as usize, 1).and_then(|row| row.to_f32());
+                out.extend(row.expect("invariant: a table with its data was prepared"));
+            }
             out
         }
         Kind::RmsNorm { weight, eps } => operands[0].map_tokens(|x, out| {
@@ -234,20 +246,9 @@ fn evaluate(step: &Step, tokens: &[u32], operands: &[Operand<'_>], state: &mut S
             let scale = levels / x.iter().fold(0f32, |top, v| top.max(v.abs())).max(1e-5);
             out.extend(x.iter().map(|v| (v * scale).round_ties_even().clamp(-levels - 1.0, *levels) / scale));
         }),
-        Kind::Dense(weights) => {
-            let mut out = vec![0.0; tokens.len() * width];
-            let rows = weights.chunks_exact(operands[0].width);
-            rows.enumerate().for_each(|(at, row)| apply_row(row, 1.0, operands[0], &mut out, at, width));
-            out
-        }
+        Kind::Dense(weights) => apply_matrix(weights, |&w| w, 1.0, operands[0], width),
         Kind::Ternary { weights, scale } => {
-            let mut out = vec![0.0; tokens.len() * width];
-            let mut floats = vec![0.0; operands[0].width];
-            for (at, row) in weights.chunks_exact(operands[0].width).enumerate() {
-                floats.iter_mut().zip(row).for_each(|(float, &w)| *float = f32::from(w));
-                apply_row(&floats, *scale, operands[0], &mut out, at, width);
-            }
-            out
+            apply_matrix(weights, |w| f32::from(w.cast_signed()), *scale, operands[0], width)
         }
         Kind::Slice(start) => operands[0].map_tokens(|x, out| out.extend_from_slice(&x[*start..start + width])),
         Kind::Sigmoid => map(sigmoid),
@@ -300,11 +301,44 @@ fn multiply(a: Operand<'_>, b: Operand<'_>) -> Vec<f32> {
     }
 }
 
-/// `out[t, at] = scale · Σ row · x[t]` for all tokens `t`, four at once: their sums and the weights fit the vector
+/// Products of a weight and a channel that are worth another thread's attention.
+const PRODUCTS_PER_TASK: usize = 1 << 19;
+
+/// `out[t, n] = scale · Σ weights[n] · x[t]` for all tokens `t` and rows `n`; each row is made floats once.
+fn apply_matrix<W: Sync>(
+    weights: &[W],
+    to_float: impl Fn(&W) -> f32 + Sync,
+    scale: f32,
+    x: Operand<'_>,
+    width: usize,
+) -> Vec<f32> {
+    let n_tokens = x.values.len() / x.width;
+    let apply_rows = |rows: &[W], sums: &mut [f32]| {
+        let mut floats = vec![0.0; x.width];
+        for (row, sums) in rows.chunks_exact(x.width).zip(sums.chunks_exact_mut(n_tokens)) {
+            floats.iter_mut().zip(row).for_each(|(float, w)| *float = to_float(w));
+            apply_row(&floats, scale, x, sums);
+        }
+    };
+    let n_rows = (PRODUCTS_PER_TASK / x.values.len()).max(1);
+    let mut by_row = vec![0.0; width * n_tokens];
+    if n_rows >= width {
+        apply_rows(weights, &mut by_row);
+    } else {
+        let tasks = by_row.par_chunks_mut(n_rows * n_tokens).zip(weights.par_chunks(n_rows * x.width));
+        tasks.for_each(|(sums, rows)| apply_rows(rows, sums));
+    }
+    if n_tokens == 1 {
+        return by_row;
+    }
+    (0..n_tokens).flat_map(|token| by_row.iter().skip(token).step_by(n_tokens)).copied().collect()
+}
+
+/// `sums[t] = scale · Σ row · x[t]` for all tokens `t`, four at once: their sums and the weights fit the vector
 /// registers.
-fn apply_row(row: &[f32], scale: f32, x: Operand<'_>, out: &mut [f32], at: usize, width: usize) {
-    let mut out = out.iter_mut().skip(at).step_by(width);
-    let mut write = |sums: &[f32]| out.by_ref().zip(sums).for_each(|(out, sum)| *out = sum * scale);
+fn apply_row(row: &[f32], scale: f32, x: Operand<'_>, sums: &mut [f32]) {
+    let mut sums = sums.iter_mut();
+    let mut write = |dots: &[f32]| sums.by_ref().zip(dots).for_each(|(sum, dot)| *sum = dot * scale);
     let mut groups = x.values.chunks_exact(4 * x.width);
     for group in groups.by_ref() {
         let (ab, cd) = group.split_at(2 * x.width);

@@ -6,8 +6,8 @@ pub fn absmean_ternary(weights: &[f32]) -> (Vec<i8>, f32) {
     let mean = weights.iter().map(|w| f64::from(w.abs())).sum::<f64>() / weights.len().max(1) as f64;
     #[expect(clippy::cast_possible_truncation, reason = "the float level computes in single precision")]
     let scale = (mean as f32).max(1e-5);
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to -1..=1")]
-    let round = |w: &f32| (w / scale).round_ties_even().clamp(-1.0, 1.0) as i8;
+    // Rounded to the nearest of -1, 0 and 1; half rounds to the even 0.
+    let round = |w: &f32| i8::from(w / scale > 0.5) - i8::from(w / scale < -0.5);
     (weights.iter().map(round).collect(), scale)
 }
 
