@@ -1,6 +1,7 @@
 //! From a checkpoint to a program.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use seamount_arch::{Arch, Overflow as ArchOverflow};
 use seamount_emit::{EmitError, EmitOptions};
@@ -143,9 +144,14 @@ pub fn compile(
     options: &CompileOptions,
     watcher: &mut impl Watcher,
 ) -> Result<Compilation, CompileError> {
-    watcher.stage("import");
+    let begun = Instant::now();
+    let stage = |name: &str, watcher: &mut dyn Watcher| {
+        tracing::debug!(stage = name, seconds = begun.elapsed().as_secs_f64(), "begins");
+        watcher.stage(name);
+    };
+    stage("import", watcher);
     let model = checkpoint.to_model()?.verify()?;
-    watcher.stage("calibration text");
+    stage("calibration text", watcher);
     let sequences = calibration_sequences(checkpoint, &model, &options.calibration)?;
 
     let mut fixed = None;
@@ -163,11 +169,11 @@ pub fn compile(
     let network = network.verify()?;
     let fixed = fixed.expect("invariant: the pipeline passes the fixed level").verify()?;
 
-    watcher.stage("partition");
+    stage("partition", watcher);
     let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
     let partition_options = seamount_partition::Options { weights: options.weights };
     let core_map = seamount_partition::partition(&network, &footprints, &options.arch, &partition_options)?;
-    watcher.stage("emit");
+    stage("emit", watcher);
     let emit_options = EmitOptions {
         producer: concat!("seamount ", env!("CARGO_PKG_VERSION")).to_owned(),
         tokenizer: checkpoint.tokenizer().cloned(),

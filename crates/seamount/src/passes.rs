@@ -1,5 +1,7 @@
 //! The registry of all passes, and running them one after the other.
 
+use std::time::Instant;
+
 use seamount_ir::Module;
 use seamount_ir::pass::{Pass, PassError, Registered};
 use seamount_ir::syntax::{ParseError, Position, parse_passes};
@@ -43,8 +45,10 @@ impl Pipeline {
             let name = pass.info().name;
             let failed = |source| FailedPass { pass: name, source };
             tracing::debug!(pass = name, "runs");
+            let begun = Instant::now();
             module = pass.run(module).map_err(failed)?;
             module = module.verify().map_err(|violations| failed(violations.into()))?;
+            tracing::debug!(pass = name, seconds = begun.elapsed().as_secs_f64(), "ran");
             after(name, &module);
         }
         Ok(module)

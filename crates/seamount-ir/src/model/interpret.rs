@@ -60,20 +60,35 @@ struct Step {
 enum Kind {
     /// Rows are read when tokens ask for them.
     Embed(Tensor),
-    RmsNorm { weight: Vec<f32>, eps: f32 },
-    RoundPerToken { levels: f32 },
+    RmsNorm {
+        weight: Vec<f32>,
+        eps: f32,
+    },
+    RoundPerToken {
+        levels: f32,
+    },
     Dense(Vec<f32>),
     /// A byte a weight, as the tensor has them.
-    Ternary { weights: Bytes, scale: f32 },
+    Ternary {
+        weights: Bytes,
+        scale: f32,
+    },
     Slice(usize),
     Sigmoid,
     Silu,
     Multiply,
     Add,
-    Affine { scale: Vec<f32>, bias: Option<Vec<f32>> },
+    Affine {
+        scale: Vec<f32>,
+        bias: Option<Vec<f32>>,
+    },
     MeanSquare,
-    InvSqrt { eps: f32 },
-    GatedRecurrence { state: usize },
+    InvSqrt {
+        eps: f32,
+    },
+    GatedRecurrence {
+        state: usize,
+    },
 }
 
 /// All values of some tokens, in the order of the text; each is `[tokens, width]`.
@@ -334,32 +349,28 @@ fn apply_matrix<W: Sync>(
     (0..n_tokens).flat_map(|token| by_row.iter().skip(token).step_by(n_tokens)).copied().collect()
 }
 
-/// `sums[t] = scale · Σ row · x[t]` for all tokens `t`, four at once: their sums and the weights fit the vector
-/// registers.
+/// `sums[t] = scale · Σ row · x[t]` for all tokens `t`, two at once: their running sums fit the vector registers, and
+/// do not wait for each other.
 fn apply_row(row: &[f32], scale: f32, x: Operand<'_>, sums: &mut [f32]) {
-    let mut sums = sums.iter_mut();
-    let mut write = |dots: &[f32]| sums.by_ref().zip(dots).for_each(|(sum, dot)| *sum = dot * scale);
-    let mut groups = x.values.chunks_exact(4 * x.width);
-    for group in groups.by_ref() {
-        let (ab, cd) = group.split_at(2 * x.width);
-        let ((a, b), (c, d)) = (ab.split_at(x.width), cd.split_at(x.width));
-        write(&dots(row, [a, b, c, d]));
+    let (pairs, last) = sums.as_chunks_mut::<2>();
+    let mut x = x.tokens();
+    for [first, second] in pairs {
+        let (Some(a), Some(b)) = (x.next(), x.next()) else { return };
+        let dots = dots(row, a, b);
+        (*first, *second) = (dots.0 * scale, dots.1 * scale);
     }
-    groups.remainder().chunks_exact(x.width).for_each(|x| write(&[dot(row, x)]));
+    last.iter_mut().zip(x).for_each(|(sum, x)| *sum = dot(row, x) * scale);
 }
 
 type Lanes = [f32; 8];
 
-fn dots(row: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
-    let mut sums = [Lanes::default(); 4];
-    let [a, b, c, d] = x.map(blocks);
-    for ((((w, a), b), c), d) in blocks(row).iter().zip(a).zip(b).zip(c).zip(d) {
-        add_products(&mut sums[0], w, a);
-        add_products(&mut sums[1], w, b);
-        add_products(&mut sums[2], w, c);
-        add_products(&mut sums[3], w, d);
+fn dots(row: &[f32], a: &[f32], b: &[f32]) -> (f32, f32) {
+    let (mut a_sums, mut b_sums) = (Lanes::default(), Lanes::default());
+    for ((w, a), b) in blocks(row).iter().zip(blocks(a)).zip(blocks(b)) {
+        add_products(&mut a_sums, w, a);
+        add_products(&mut b_sums, w, b);
     }
-    std::array::from_fn(|n| finish(&sums[n], row, x[n]))
+    (finish(&a_sums, row, a), finish(&b_sums, row, b))
 }
 
 fn dot(row: &[f32], x: &[f32]) -> f32 {
