@@ -328,6 +328,9 @@ fn apply_matrix<W: Sync>(
     width: usize,
 ) -> Vec<f32> {
     let n_tokens = x.values.len() / x.width;
+    if n_tokens == 0 {
+        return Vec::new();
+    }
     let apply_rows = |rows: &[W], sums: &mut [f32]| {
         let mut floats = vec![0.0; x.width];
         for (row, sums) in rows.chunks_exact(x.width).zip(sums.chunks_exact_mut(n_tokens)) {
