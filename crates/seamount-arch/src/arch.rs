@@ -186,6 +186,12 @@ impl Arch {
     pub fn synapse_row_align_bytes(&self) -> u64 {
         self.integer(Key::LayoutSynapseRowAlignBytes)
     }
+
+    /// One message on a link between chips, its address and its payload, in bytes.
+    #[must_use]
+    pub fn message_bytes(&self) -> u64 {
+        self.integer(Key::LayoutMessageBytes)
+    }
 }
 
 /// Words, weights and spikes.
@@ -245,6 +251,12 @@ impl Arch {
     #[must_use]
     pub fn time_synaptic_op_best_ns(&self) -> f64 {
         self.decimal(Key::TimeSynapticOpBestNs)
+    }
+
+    /// What a neurocore reads of its synapse memory, in bytes a nanosecond.
+    #[must_use]
+    pub fn memory_bytes_per_ns(&self) -> f64 {
+        self.decimal(Key::TimeMemoryBytesPerNs)
     }
 
     /// Reaching and updating one neuron, its microcode apart.
@@ -312,6 +324,24 @@ impl Arch {
     pub fn time_barrier_ns(&self) -> f64 {
         self.decimal(Key::TimeBarrierNs)
     }
+
+    /// What a step takes beyond [`Arch::time_barrier_ns`] if more than one chip is in use.
+    #[must_use]
+    pub fn time_system_barrier_ns(&self) -> f64 {
+        self.decimal(Key::TimeSystemBarrierNs)
+    }
+
+    /// The same as [`Arch::time_system_barrier_ns`], at the least that fits what was measured.
+    #[must_use]
+    pub fn time_system_barrier_best_ns(&self) -> f64 {
+        self.decimal(Key::TimeSystemBarrierBestNs)
+    }
+
+    /// The same as [`Arch::time_system_barrier_ns`], at the most that fits what was measured.
+    #[must_use]
+    pub fn time_system_barrier_worst_ns(&self) -> f64 {
+        self.decimal(Key::TimeSystemBarrierWorstNs)
+    }
 }
 
 /// Energies in picojoules an event, and the power of a chip that does nothing.
@@ -374,6 +404,12 @@ impl Arch {
     #[must_use]
     pub fn static_w_per_chip(&self) -> f64 {
         self.decimal(Key::PowerStaticWPerChip)
+    }
+
+    /// The same as [`Arch::static_w_per_chip`], at the most that anyone measured, in watts.
+    #[must_use]
+    pub fn static_worst_w_per_chip(&self) -> f64 {
+        self.decimal(Key::PowerStaticWorstWPerChip)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::parameter::Status;
 /// | `core-memory` | synapses and microcode are no larger than the memory they are a part of |
 /// | `row-alignment` | the synapse memory is a whole number of aligned rows |
 /// | `state-word` | a neuron's word has room for a register and an accumulator |
-/// | `best-time` | the best rate that anyone states is no slower than the one charged |
+/// | `range` | the best that anyone states is no more than what is charged, the worst no less |
 /// | `source` | a published or measured number says where |
 /// | `reason` | an assumed number says why, or where it was taken from |
 #[must_use]
@@ -49,7 +49,7 @@ pub enum Rule {
     CoreMemory,
     RowAlignment,
     StateWord,
-    BestTime,
+    Range,
     Source,
     Reason,
 }
@@ -63,7 +63,7 @@ impl Rule {
         Self::CoreMemory,
         Self::RowAlignment,
         Self::StateWord,
-        Self::BestTime,
+        Self::Range,
         Self::Source,
         Self::Reason,
     ];
@@ -78,7 +78,7 @@ impl Rule {
             Self::CoreMemory => "core-memory",
             Self::RowAlignment => "row-alignment",
             Self::StateWord => "state-word",
-            Self::BestTime => "best-time",
+            Self::Range => "range",
             Self::Source => "source",
             Self::Reason => "reason",
         }
@@ -92,7 +92,7 @@ impl Rule {
             Self::CoreMemory => core_memory(arch),
             Self::RowAlignment => row_alignment(arch),
             Self::StateWord => state_word(arch),
-            Self::BestTime => best_time(arch),
+            Self::Range => range(arch),
             Self::Source => source(arch),
             Self::Reason => reason(arch),
         }
@@ -172,15 +172,22 @@ fn state_word(arch: &Arch) -> Vec<String> {
         .collect()
 }
 
-fn best_time(arch: &Arch) -> Vec<String> {
-    let pairs = [
-        ("synaptic_op", arch.time_synaptic_op_best_ns(), arch.time_synaptic_op_ns()),
-        ("neuron", arch.time_neuron_best_ns(), arch.time_neuron_ns()),
+fn range(arch: &Arch) -> Vec<String> {
+    let (barrier, power) = (arch.time_system_barrier_ns(), arch.static_w_per_chip());
+    let ordered = [
+        (
+            "time.synaptic_op_best_ns",
+            arch.time_synaptic_op_best_ns(),
+            "time.synaptic_op_ns",
+            arch.time_synaptic_op_ns(),
+        ),
+        ("time.neuron_best_ns", arch.time_neuron_best_ns(), "time.neuron_ns", arch.time_neuron_ns()),
+        ("time.system_barrier_best_ns", arch.time_system_barrier_best_ns(), "time.system_barrier_ns", barrier),
+        ("time.system_barrier_ns", barrier, "time.system_barrier_worst_ns", arch.time_system_barrier_worst_ns()),
+        ("power.static_w_per_chip", power, "power.static_worst_w_per_chip", arch.static_worst_w_per_chip()),
     ];
-    let slower = pairs.into_iter().filter(|&(_, best, charged)| best > charged);
-    slower
-        .map(|(name, best, charged)| format!("time.{name}_best_ns is {best} ns, time.{name}_ns only {charged} ns"))
-        .collect()
+    let reversed = ordered.into_iter().filter(|&(_, less, _, more)| less > more);
+    reversed.map(|(name, less, bound, more)| format!("{name} is {less}, {bound} only {more}")).collect()
 }
 
 fn source(arch: &Arch) -> Vec<String> {

@@ -24,6 +24,7 @@ pub(crate) enum Key {
     LayoutInstructionBytes,
     LayoutStateWordBytes,
     LayoutSynapseRowAlignBytes,
+    LayoutMessageBytes,
     WordRegisterBits,
     WordAccumulatorBits,
     WordOverflow,
@@ -33,6 +34,7 @@ pub(crate) enum Key {
     SynapseDelayStepsMax,
     TimeSynapticOpNs,
     TimeSynapticOpBestNs,
+    TimeMemoryBytesPerNs,
     TimeNeuronNs,
     TimeNeuronBestNs,
     TimeInstructionNs,
@@ -44,6 +46,9 @@ pub(crate) enum Key {
     TimeChipCrossingNs,
     TimeChipLinkBytesPerNs,
     TimeBarrierNs,
+    TimeSystemBarrierNs,
+    TimeSystemBarrierBestNs,
+    TimeSystemBarrierWorstNs,
     EnergySynapticOpPj,
     EnergyNeuronPj,
     EnergyInstructionPj,
@@ -54,6 +59,7 @@ pub(crate) enum Key {
     EnergyHopNorthSouthPj,
     EnergyChipCrossingPj,
     PowerStaticWPerChip,
+    PowerStaticWorstWPerChip,
 }
 
 /// What a parameter's value must look like.
@@ -101,6 +107,9 @@ const fn integer(min: u64, max: u64) -> Kind {
 /// A time, an energy or a power: never negative, and no more than a million of its unit.
 const COST: Kind = Kind::Decimal { min: 0.0, max: 1e6 };
 
+/// A rate: never zero.
+const RATE: Kind = Kind::Decimal { min: 1e-6, max: 1e6 };
+
 const fn spec(
     key: Key,
     section: &'static str,
@@ -114,7 +123,7 @@ const fn spec(
 
 /// All parameters; the row of a [`Key`] stands at its index.
 #[rustfmt::skip]
-pub(crate) const SCHEMA: [Spec; 49] = {
+pub(crate) const SCHEMA: [Spec; 55] = {
     use Key::*;
     [
     spec(SystemChips, "system", "system.chips", "chips", integer(1, 16_384), "chips of the system"),
@@ -136,6 +145,7 @@ pub(crate) const SCHEMA: [Spec; 49] = {
     spec(LayoutInstructionBytes, "layout", "layout.instruction_bytes", "bytes", integer(1, 64), "memory of one microcode instruction"),
     spec(LayoutStateWordBytes, "layout", "layout.state_word_bytes", "bytes", integer(1, 16), "memory of one word of a neuron: a parameter, a state variable or an accumulator"),
     spec(LayoutSynapseRowAlignBytes, "layout", "layout.synapse_row_align_bytes", "bytes", integer(1, 256), "every row of a synapse image starts at a multiple of this"),
+    spec(LayoutMessageBytes, "layout", "layout.message_bytes", "bytes", integer(1, 256), "one message on a link between chips: an address and a payload"),
     spec(WordRegisterBits, "word", "word.register_bits", "bits", integer(8, 32), "width of registers and of neuron state, two's complement"),
     spec(WordAccumulatorBits, "word", "word.accumulator_bits", "bits", integer(8, 32), "width of a dendritic accumulator, two's complement"),
     spec(WordOverflow, "word", "word.overflow", "", Kind::Overflow, "what an accumulator does with a sum that it cannot hold"),
@@ -145,6 +155,7 @@ pub(crate) const SCHEMA: [Spec; 49] = {
     spec(SynapseDelayStepsMax, "synapse", "synapse.delay_steps_max", "steps", integer(0, 1024), "longest delay that a synapse can add to the step a spike always takes"),
     spec(TimeSynapticOpNs, "time", "time.synaptic_op_ns", "ns", COST, "one weight times one payload, added to an accumulator"),
     spec(TimeSynapticOpBestNs, "time", "time.synaptic_op_best_ns", "ns", COST, "the same, at the best rate that anyone states"),
+    spec(TimeMemoryBytesPerNs, "time", "time.memory_bytes_per_ns", "bytes/ns", RATE, "what a neurocore reads of its synapse memory"),
     spec(TimeNeuronNs, "time", "time.neuron_ns", "ns", COST, "reaching and updating one neuron, its microcode apart"),
     spec(TimeNeuronBestNs, "time", "time.neuron_best_ns", "ns", COST, "the same, at the best rate that anyone states"),
     spec(TimeInstructionNs, "time", "time.instruction_ns", "ns", COST, "one microcode instruction"),
@@ -154,8 +165,11 @@ pub(crate) const SCHEMA: [Spec; 49] = {
     spec(TimeHopEastWestNs, "time", "time.hop_east_west_ns", "ns", COST, "one message over one link between routers of a row"),
     spec(TimeHopNorthSouthNs, "time", "time.hop_north_south_ns", "ns", COST, "one message over one link between routers of a column"),
     spec(TimeChipCrossingNs, "time", "time.chip_crossing_ns", "ns", COST, "what one message takes from chip to chip beyond its hops"),
-    spec(TimeChipLinkBytesPerNs, "time", "time.chip_link_bytes_per_ns", "bytes/ns", Kind::Decimal { min: 1e-6, max: 1e6 }, "what all links of a chip to others carry together"),
+    spec(TimeChipLinkBytesPerNs, "time", "time.chip_link_bytes_per_ns", "bytes/ns", RATE, "what all links of a chip to others carry together"),
     spec(TimeBarrierNs, "time", "time.barrier_ns", "ns", COST, "the barrier that ends a step on one chip"),
+    spec(TimeSystemBarrierNs, "time", "time.system_barrier_ns", "ns", COST, "what a step takes beyond that if more than one chip is in use"),
+    spec(TimeSystemBarrierBestNs, "time", "time.system_barrier_best_ns", "ns", COST, "the same, at the least that fits what was measured"),
+    spec(TimeSystemBarrierWorstNs, "time", "time.system_barrier_worst_ns", "ns", COST, "the same, at the most that fits what was measured"),
     spec(EnergySynapticOpPj, "energy", "energy.synaptic_op_pj", "pJ", COST, "one weight times one payload, added to an accumulator"),
     spec(EnergyNeuronPj, "energy", "energy.neuron_pj", "pJ", COST, "reaching and updating one neuron, its microcode apart"),
     spec(EnergyInstructionPj, "energy", "energy.instruction_pj", "pJ", COST, "one microcode instruction"),
@@ -166,6 +180,7 @@ pub(crate) const SCHEMA: [Spec; 49] = {
     spec(EnergyHopNorthSouthPj, "energy", "energy.hop_north_south_pj", "pJ", COST, "one message over one link between routers of a column"),
     spec(EnergyChipCrossingPj, "energy", "energy.chip_crossing_pj", "pJ", COST, "what one message costs from chip to chip beyond its hops"),
     spec(PowerStaticWPerChip, "power", "power.static_w_per_chip", "W", COST, "power of a chip that does nothing"),
+    spec(PowerStaticWorstWPerChip, "power", "power.static_worst_w_per_chip", "W", COST, "the same, at the most that anyone measured"),
     ]
 };
 

@@ -97,11 +97,16 @@ fn state_word() {
 }
 
 #[test]
-fn best_time() {
+fn range() {
     breaks(
-        Rule::BestTime,
+        Rule::Range,
         "[time]\nneuron_ns = { value = 0.5, status = \"assumed\", note = \"test\" }",
-        "time.neuron_best_ns is 0.586 ns, time.neuron_ns only 0.5 ns",
+        "time.neuron_best_ns is 0.586, time.neuron_ns only 0.5",
+    );
+    breaks(
+        Rule::Range,
+        "[power]\nstatic_w_per_chip = { value = 2.0, status = \"assumed\", note = \"test\" }",
+        "power.static_w_per_chip is 2, power.static_worst_w_per_chip only 1",
     );
 }
 
