@@ -7,9 +7,10 @@ use super::Finding;
 use super::workspace::Package;
 
 /// Each package of the workspace with the packages of the workspace that it may depend on directly.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("seamount-ir", &[]),
     ("seamount-arch", &[]),
+    ("seamount-cost", &["seamount-arch"]),
     ("seamount-microcode", &[]),
     ("seamount-program", &["seamount-arch", "seamount-microcode"]),
     ("seamount-hf", &["seamount-ir"]),
@@ -28,11 +29,12 @@ const LAYERS: [(&str, &[&str]); 14] = [
 ];
 
 /// All but the driver, which stands last below.
-const LIBRARIES: &[&str] = LIBRARIES_AND_DRIVER.split_at(11).0;
+const LIBRARIES: &[&str] = LIBRARIES_AND_DRIVER.split_at(12).0;
 
-const LIBRARIES_AND_DRIVER: [&str; 12] = [
+const LIBRARIES_AND_DRIVER: [&str; 13] = [
     "seamount-ir",
     "seamount-arch",
+    "seamount-cost",
     "seamount-microcode",
     "seamount-program",
     "seamount-hf",
