@@ -21,47 +21,49 @@ pub(crate) fn emit(
     layout: &Layout<'_>,
     map: &CoreMap,
     microcode: &Microcode,
-    destinations: &Destinations<'_>,
+    destinations: &Destinations,
     arch: &Arch,
 ) -> Result<Vec<Core>, EmitError> {
     let emitter = Emitter { layout, microcode, destinations, arch };
     // Collected as results first, so that the first error in order is reported whichever thread comes first.
-    let cores: Vec<Result<Core, EmitError>> = map.cores.par_iter().map(|plan| emitter.core(plan)).collect();
+    let cores: Vec<Result<Core, EmitError>> =
+        map.cores.par_iter().enumerate().map(|(core, plan)| emitter.core(core, plan)).collect();
     cores.into_iter().collect()
 }
 
 struct Emitter<'a> {
     layout: &'a Layout<'a>,
     microcode: &'a Microcode,
-    destinations: &'a Destinations<'a>,
+    destinations: &'a Destinations,
     arch: &'a Arch,
 }
 
 impl Emitter<'_> {
-    fn core(&self, plan: &CorePlan) -> Result<Core, EmitError> {
+    fn core(&self, core: usize, plan: &CorePlan) -> Result<Core, EmitError> {
+        let axons = self.destinations.axons(core);
         let mut slices = Vec::with_capacity(plan.slices.len());
         let mut synapse_blocks = Vec::new();
         let mut image = ImageBuilder::new(self.arch.synapse_row_align_bytes());
         let mut routes = Vec::new();
-        let mut next_axon = 0;
         for (slice_idx, slice) in plan.slices.iter().enumerate() {
             let group = self.group(slice);
             slices.push(self.slice(group, slice)?);
             for block in self.layout.blocks(group, &slice.neurons()) {
                 let offset_bytes = self.rows(&block, slice, &mut image)?;
-                let n_axons = number("input axons of a core", block.n_axons)?;
+                let projection = &self.network().projections[block.projection];
+                let first_axon = axons.number(projection.source, block.first_source);
+                let first_axon = first_axon.expect("invariant: a core has an axon for each neuron that it reads");
                 let stride = usize::try_from(block.stride_bytes).expect("invariant: a row fits in memory");
                 synapse_blocks.push(SynapseBlock {
                     slice: number("slices of a core", slice_idx)?,
                     acc: AccId(u8::try_from(block.accumulator).expect("invariant: codegen checked the accumulators")),
-                    first_axon: next_axon,
-                    n_axons,
+                    first_axon: number("input axons of a core", first_axon)?,
+                    n_axons: number("input axons of a core", block.n_axons)?,
                     encoding: encoding(block.encoding),
                     row_stride_bytes: number("bytes of a row", stride)?,
                     offset_bytes,
-                    delay_steps: self.network().projections[block.projection].delay_steps,
+                    delay_steps: projection.delay_steps,
                 });
-                next_axon += n_axons;
             }
             let n_ports = self.network().group(group).ports.len();
             for port in 0..n_ports {

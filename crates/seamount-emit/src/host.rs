@@ -13,7 +13,7 @@ use crate::routes::Destinations;
 /// [`EmitError::Constant`] and [`EmitError::Range`] for the embedding, [`EmitError::Size`].
 pub(crate) fn emit(
     network: &Network,
-    destinations: &Destinations<'_>,
+    destinations: &Destinations,
     latency_steps: u32,
     options: &EmitOptions,
 ) -> Result<Host, EmitError> {

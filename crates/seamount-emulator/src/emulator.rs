@@ -223,9 +223,10 @@ impl Emulator {
         let State { cores, inboxes, step_events, .. } = &mut self.state;
         for (((core, image), inbox), events) in cores.iter_mut().zip(&self.image.cores).zip(inboxes).zip(step_events) {
             for message in inbox.drain(..) {
-                let block = image.block_of(message.axon);
-                let arriving = &mut core.slices[block.slice].arriving[block.acc][block.delay_steps];
-                events.synaptic_ops += arriving.add(block, message);
+                for block in image.blocks_of(message.axon) {
+                    let arriving = &mut core.slices[block.slice].arriving[block.acc][block.delay_steps];
+                    events.synaptic_ops += arriving.add(block, message);
+                }
             }
             for slice in &mut core.slices {
                 slice.accumulate(&self.image, events);

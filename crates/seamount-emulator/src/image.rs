@@ -1,5 +1,6 @@
 //! A program laid out to be run: verified bodies, weights as bytes, the length of every route.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use seamount_arch::{Arch, Overflow};
@@ -28,8 +29,9 @@ pub(crate) struct CoreImage {
     /// Whether the host plays this core.
     pub on_host: bool,
     pub slices: Vec<SliceImage>,
-    /// In the order of their axons.
     pub blocks: Vec<BlockImage>,
+    /// Where the blocks of consecutive axons change: an axon, and which blocks have it and those up to the next entry.
+    pub blocks_from_axon: Vec<(u32, Vec<usize>)>,
     /// Source `i` has `routes[first_routes[i]..first_routes[i + 1]]`.
     pub first_routes: Vec<usize>,
     pub routes: Vec<Route>,
@@ -100,10 +102,11 @@ impl Image {
 }
 
 impl CoreImage {
-    /// The block that an input axon belongs to.
-    pub(crate) fn block_of(&self, axon: u32) -> &BlockImage {
-        let after = self.blocks.partition_point(|block| block.first_axon <= axon);
-        &self.blocks[after - 1]
+    /// The blocks that have an input axon, in their order.
+    pub(crate) fn blocks_of(&self, axon: u32) -> impl Iterator<Item = &BlockImage> {
+        let after = self.blocks_from_axon.partition_point(|&(first, _)| first <= axon);
+        let blocks = after.checked_sub(1).map(|at| self.blocks_from_axon[at].1.as_slice()).unwrap_or_default();
+        blocks.iter().map(|&block| &self.blocks[block])
     }
 }
 
@@ -135,9 +138,17 @@ fn core_image(program: &Program, core: &Core) -> CoreImage {
         on_host: core.place == Place::Host,
         slices,
         blocks: core.synapse_blocks.iter().map(|block| block_image(core, block)).collect(),
+        blocks_from_axon: blocks_from_axon(&core.synapse_blocks),
         first_routes: core.routes.offsets.iter().map(|&offset| index(offset)).collect(),
         routes: core.routes.dests.iter().map(|&dest| route(program, core.place, dest)).collect(),
     }
+}
+
+fn blocks_from_axon(blocks: &[SynapseBlock]) -> Vec<(u32, Vec<usize>)> {
+    let borders = blocks.iter().flat_map(|block| [block.first_axon, block.first_axon + block.n_axons]);
+    let borders: BTreeSet<u32> = borders.collect();
+    let blocks_of = |axon: u32| (0..blocks.len()).filter(move |&block| blocks[block].has_axon(axon)).collect();
+    borders.into_iter().map(|axon| (axon, blocks_of(axon))).collect()
 }
 
 fn block_image(core: &Core, block: &SynapseBlock) -> BlockImage {

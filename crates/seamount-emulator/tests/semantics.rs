@@ -58,6 +58,25 @@ fn a_spike_adds_weight_times_payload_and_costs_the_weights_of_its_row() {
 }
 
 #[test]
+fn a_message_meets_every_block_of_its_axon() {
+    let body = ".body b\n.acc a0 in\n.acc a1 more\n.port p0 out
+        RDC r0, in\nRDC r1, more\nMUL_SHR r1, r1, 1000, #0\nADD r0, r0, r1\nSPIKE out, r0\n";
+    let mut net = Net::new(&arch(ONE_CHIP), 3, &[1, 10, 100], 1);
+    let group = net.group(on_core(0), body, 1, &[]);
+    let axon = net.dense2(group, "in", &[&[1], &[1]], 0);
+    net.dense8(group, "more", &[&[2], &[3]], 0);
+    net.move_last_block(group, axon + 1);
+    net.broadcast(group, "in", 3);
+    net.move_last_block(group, axon);
+    inputs(&mut net, group, axon, 3);
+    net.output(group, "out", 0, 0);
+    let mut emulator = net.emulator();
+    assert_eq!(emulator.generate(0), Ok(vec![(1 + 10) + 1000 * (2 * 10 + 3 * 100) + (1 + 10 + 100)]));
+    assert_eq!(emulator.step_events()[0].synaptic_ops, 2 + 2 + 3);
+    assert_eq!(emulator.host_events().messages, 3);
+}
+
+#[test]
 fn the_sum_of_a_step_is_exact_and_overflows_once() {
     // 127 * 32767 = 4161409: three of them leave 24 bits, and one of them back again does not.
     let embedding = [i16::MAX, i16::MAX, i16::MAX, -i16::MAX, i16::MAX, i16::MAX, i16::MAX, 0];

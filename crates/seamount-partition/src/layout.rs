@@ -1,17 +1,20 @@
 //! How the synapses, axons and words of a slice are laid out, in bytes.
 //!
-//! A slice has one block of rows for each projection into its group, in the order of the network's projections, and an
-//! input axon for each row:
+//! A slice has one block of rows for each projection into its group, in the order of the network's projections:
 //!
-//! | weights | axons | rows |
+//! | weights | sources | rows |
 //! |---|---|---|
-//! | matrix, ternary | one a source | two bits a neuron of the slice, or a byte where eight bits are chosen |
-//! | matrix, 8-bit | one a source | a byte a neuron |
+//! | matrix, ternary | all | two bits a neuron of the slice, or a byte where eight bits are chosen |
+//! | matrix, 8-bit | all | a byte a neuron |
 //! | identity | one a neuron of the slice | one sparse entry of four bytes |
-//! | ones | one a source | one row that all axons share, as of a matrix |
+//! | ones | all | one row that all sources share, as of a matrix |
 //!
-//! Each row starts at a multiple of the system's row alignment.
+//! Each row starts at a multiple of the system's row alignment. A core has an input axon for each neuron that any of its
+//! blocks reads, and a neuron an output axon for each core that reads it: what a slice takes depends on what else is on its
+//! core, and on which cores its destinations are. [`CoreLoad`](crate::CoreLoad) counts the former while a core is filled, and
+//! [`Layout::usages`] both once all cores are known.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use seamount_arch::Arch;
@@ -20,7 +23,7 @@ use seamount_ir::tensor::Elem;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PartitionError;
-use crate::usage::{Capacity, Usage};
+use crate::usage::Capacity;
 
 /// Bytes of an entry of a sparse row: a neuron in two bytes, its weight, a zero.
 pub const SPARSE_ENTRY_BYTES: u64 = 4;
@@ -68,13 +71,13 @@ pub struct BlockLayout {
     pub projection: usize,
     /// The accumulator of the slice's group.
     pub accumulator: usize,
-    /// The source neuron or channel of the first axon; the others follow.
+    /// The first source neuron or channel that is read; the others follow.
     pub first_source: usize,
-    /// Axons.
+    /// How many are read, each over an input axon.
     pub n_axons: usize,
     /// How a row is written.
     pub encoding: RowEncoding,
-    /// From one axon's row to the next; 0 if all share one row.
+    /// From one source's row to the next; 0 if all share one row.
     pub stride_bytes: u64,
     /// All rows, alignment included.
     pub image_bytes: u64,
@@ -83,21 +86,32 @@ pub struct BlockLayout {
 /// The layout of a network on a kind of core.
 #[derive(Debug)]
 pub struct Layout<'n> {
-    network: &'n Network,
-    footprints: &'n [Footprint],
+    pub(crate) network: &'n Network,
+    pub(crate) footprints: &'n [Footprint],
     weights: WeightEncoding,
     capacity: Capacity,
     align_bytes: u64,
-    input_axon_bytes: u64,
-    output_axon_bytes: u64,
-    instruction_bytes: u64,
-    state_word_bytes: u64,
+    pub(crate) input_axon_bytes: u64,
+    pub(crate) output_axon_bytes: u64,
+    pub(crate) instruction_bytes: u64,
+    pub(crate) state_word_bytes: u64,
     /// By group, the projections into it and the accumulators that they feed.
     incoming: Vec<Vec<(usize, usize)>>,
     /// By group, the projections out of it.
     outgoing: Vec<Vec<usize>>,
+    /// By group and port, what its spikes reach.
+    pub(crate) reach: Vec<Vec<Reach>>,
     /// By projection, how its rows are written.
     encodings: Vec<RowEncoding>,
+}
+
+/// What the spikes of a port reach.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    /// Groups, and whether all of their slices are reached or only the one with the neuron of the same number.
+    pub(crate) groups: BTreeMap<GroupId, bool>,
+    /// Whether the host reads the port as logits, and how often.
+    pub(crate) n_logits: u64,
 }
 
 impl<'n> Layout<'n> {
@@ -117,13 +131,16 @@ impl<'n> Layout<'n> {
         }
         let mut incoming = vec![Vec::new(); network.groups.len()];
         let mut outgoing = vec![Vec::new(); network.groups.len()];
+        let n_ports = network.groups.iter().map(|group| group.ports.len());
+        let mut reach: Vec<Vec<Reach>> = n_ports.map(|n_ports| vec![Reach::default(); n_ports]).collect();
         let mut encodings = Vec::with_capacity(network.projections.len());
         for (index, projection) in network.projections.iter().enumerate() {
             if let Target::Accumulator(group, accumulator) = projection.target {
                 incoming[group.index()].push((index, accumulator));
             }
-            if let Source::Port(group, _) = projection.source {
+            if let Source::Port(group, port) = projection.source {
                 outgoing[group.index()].push(index);
+                reach[group.index()][port].add(projection);
             }
             encodings.push(row_encoding(network, projection, arch, weights)?);
         }
@@ -139,6 +156,7 @@ impl<'n> Layout<'n> {
             state_word_bytes: arch.state_word_bytes(),
             incoming,
             outgoing,
+            reach,
             encodings,
         })
     }
@@ -205,45 +223,16 @@ impl<'n> Layout<'n> {
         });
         blocks.filter(|block| block.n_axons > 0)
     }
+}
 
-    /// What a slice takes of a core, its microcode apart. `n_slices` has the number of slices of each group that this
-    /// one projects to.
-    pub fn slice_usage(&self, group: GroupId, neurons: &Range<usize>, n_slices: &[usize]) -> Usage {
-        let footprint = self.footprints[group.index()];
-        let n_neurons = count(neurons.len());
-        let n_output_axons = n_neurons * self.output_axons_per_neuron(group, n_slices);
-        let n_words = n_neurons * u64::from(footprint.n_slots + footprint.n_accumulators);
-        let mut usage = Usage {
-            state_bytes: n_words * self.state_word_bytes,
-            output_axon_bytes: n_output_axons * self.output_axon_bytes,
-            n_output_axons,
-            n_neurons,
-            ..Usage::default()
-        };
-        for block in self.blocks(group, neurons) {
-            usage.synapse_bytes += block.image_bytes;
-            usage.n_input_axons += count(block.n_axons);
-        }
-        usage.input_axon_bytes = usage.n_input_axons * self.input_axon_bytes;
-        usage
-    }
-
-    /// What a group's microcode takes of a core that does not hold it yet.
-    pub fn microcode_usage(&self, group: GroupId) -> Usage {
-        let n_instructions = u64::from(self.footprints[group.index()].n_instructions);
-        Usage { microcode_bytes: n_instructions * self.instruction_bytes, ..Usage::default() }
-    }
-
-    /// Destinations of one neuron: all slices of a target, or the one that holds the neuron of its number.
-    fn output_axons_per_neuron(&self, group: GroupId, n_slices: &[usize]) -> u64 {
-        let destinations = self.outgoing[group.index()].iter().map(|&index| {
-            let projection = &self.network.projections[index];
-            match (projection.target, &projection.weights) {
-                (Target::Logits, _) | (Target::Accumulator(..), Weights::Identity) => 1,
-                (Target::Accumulator(to, _), Weights::Matrix(_) | Weights::Ones) => count(n_slices[to.index()]),
+impl Reach {
+    fn add(&mut self, projection: &Projection) {
+        match projection.target {
+            Target::Logits => self.n_logits += 1,
+            Target::Accumulator(to, _) => {
+                *self.groups.entry(to).or_default() |= projection.weights != Weights::Identity;
             }
-        });
-        destinations.sum()
+        }
     }
 }
 

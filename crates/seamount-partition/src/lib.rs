@@ -2,13 +2,16 @@
 //!
 //! Entry point: [`partition`]. It cuts every group into slices that fit a neurocore, and packs the slices onto the cores
 //! and chips of a system. The result is a [`CoreMap`]: which neurons live where, and what each core uses of what it has.
-//! [`Layout`] is the one place that knows how many bytes and axons a slice takes; the emitter lays out the very same.
+//! [`Layout`] is the one place that knows how many bytes and axons slices and cores take; the emitter lays out the very
+//! same.
 //!
 //! **Invariant:** this crate knows no microcode and no program; what a body needs arrives as [`Footprint`].
 //! **Invariant:** the same network, system and options give the same map.
 
+mod axons;
 mod error;
 mod layout;
+mod load;
 mod map;
 mod pack;
 mod slice;
@@ -16,8 +19,10 @@ mod text;
 mod usage;
 mod verify;
 
+pub use axons::{AxonMap, AxonRun, InputAxons};
 pub use error::PartitionError;
 pub use layout::{BlockLayout, Footprint, Layout, RowEncoding, SPARSE_ENTRY_BYTES, WeightEncoding};
+pub use load::{CoreLoad, Slice, SliceLoad};
 pub use map::{CoreMap, CorePlan, LocatedSlice, Place, SlicePlan};
 pub use usage::{Capacity, Excess, Limit, Usage};
 pub use verify::{MapViolation, MapViolations};

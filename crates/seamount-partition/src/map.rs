@@ -7,6 +7,7 @@ use seamount_ir::network::{GroupId, Network};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::WeightEncoding;
+use crate::load::Slice;
 use crate::usage::{Capacity, Usage};
 
 /// Which neurons live on which core, and what each core uses.
@@ -109,6 +110,13 @@ impl CoreMap {
             slices.sort_by_key(|slice| slice.first_neuron);
         }
         located
+    }
+
+    /// By core, its slices in their order. Slices of unknown groups are left out.
+    pub fn slices_by_core(&self, network: &Network) -> Vec<Vec<Slice>> {
+        let ids = group_ids(network);
+        let slice = |plan: &SlicePlan| Some(Slice { group: *ids.get(plan.group.as_str())?, neurons: plan.neurons() });
+        self.cores.iter().map(|core| core.slices.iter().filter_map(slice).collect()).collect()
     }
 
     /// Neurocores in use, the host's apart.

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use seamount_arch::Arch;
-use seamount_ir::network::GroupId;
 
 use crate::error::PartitionError;
 use crate::layout::Layout;
+use crate::load::{CoreLoad, Slice, SliceLoad};
 use crate::map::{CoreMap, CorePlan, Place, SlicePlan};
 use crate::slice::is_head;
-use crate::usage::{Capacity, Usage};
+use crate::usage::Capacity;
 
 /// Places every slice; `slices` has the ranges of each group.
 ///
@@ -23,29 +23,47 @@ use crate::usage::{Capacity, Usage};
 pub(crate) fn pack(layout: &Layout<'_>, arch: &Arch, slices: &[Vec<Range<usize>>]) -> Result<CoreMap, PartitionError> {
     let n_slices: Vec<usize> = slices.iter().map(Vec::len).collect();
     let mut packer = Packer { layout, arch, cores: vec![], first_of_chip: 0, next: (0, 0) };
-    let mut host = Open::new(Place::Host);
+    let mut host = Vec::new();
     for group in layout.network().group_ids() {
         for neurons in &slices[group.index()] {
-            let usage = layout.slice_usage(group, neurons, &n_slices);
+            let slice = Slice { group, neurons: neurons.clone() };
             if layout.network().group(group).on_host {
-                host.put(layout, group, neurons, usage);
+                host.push(slice);
             } else {
-                packer.put(group, neurons, usage);
+                packer.put(slice, &layout.slice_load(group, neurons, &n_slices));
             }
         }
     }
-    let mut cores: Vec<CorePlan> = packer.cores.into_iter().map(|core| core.plan).collect();
-    check_size(layout, arch, &cores)?;
-    if !host.plan.slices.is_empty() {
-        cores.push(host.plan);
+    let (mut places, mut cores): (Vec<_>, Vec<_>) =
+        packer.cores.into_iter().map(|core| (core.place, core.slices)).unzip();
+    check_size(layout, arch, &places)?;
+    if !host.is_empty() {
+        places.push(Place::Host);
+        cores.push(host);
     }
     Ok(CoreMap {
         network: layout.network().name.clone(),
         arch: arch.name().to_owned(),
         weights: layout.weights(),
         capacity: *layout.capacity(),
-        cores,
+        cores: plans(layout, &places, &cores),
     })
+}
+
+/// The cores with what they use, which is less than was counted while they were filled where slices that a neuron reaches
+/// share a core.
+fn plans(layout: &Layout<'_>, places: &[Place], cores: &[Vec<Slice>]) -> Vec<CorePlan> {
+    let number = |n: usize| u32::try_from(n).expect("invariant: a group has fewer than 2^32 neurons");
+    let plan = |slice: &Slice| SlicePlan {
+        group: layout.network().group(slice.group).name.clone(),
+        first_neuron: number(slice.neurons.start),
+        n_neurons: number(slice.neurons.len()),
+    };
+    let usages = layout.usages(cores);
+    let parts = places.iter().zip(cores).zip(usages);
+    parts
+        .map(|((&place, slices), usage)| CorePlan { place, slices: slices.iter().map(plan).collect(), usage })
+        .collect()
 }
 
 struct Packer<'a> {
@@ -59,15 +77,19 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn put(&mut self, group: GroupId, neurons: &Range<usize>, usage: Usage) {
-        let (layout, capacity) = (self.layout, self.layout.capacity());
-        let current = &mut self.cores[self.first_of_chip..];
-        if let Some(core) = current.iter_mut().find(|core| core.with(layout, group, usage).fits(capacity)) {
-            return core.put(layout, group, neurons, usage);
-        }
-        let mut core = Open::new(self.open());
-        core.put(layout, group, neurons, usage);
-        self.cores.push(core);
+    fn put(&mut self, slice: Slice, load: &SliceLoad) {
+        let capacity = self.layout.capacity();
+        let mut current = self.cores[self.first_of_chip..].iter_mut();
+        let core = match current.find(|core| core.load.with(load).fits(capacity)) {
+            Some(core) => core,
+            None => {
+                let place = self.open();
+                self.cores.push(Open { place, slices: Vec::new(), load: self.layout.empty_core() });
+                self.cores.last_mut().expect("invariant: a core was opened")
+            }
+        };
+        core.load.add(load);
+        core.slices.push(slice);
     }
 
     fn open(&mut self) -> Place {
@@ -88,41 +110,14 @@ impl Packer<'_> {
 
 /// A core that may have room.
 struct Open {
-    plan: CorePlan,
-    bodies: BTreeSet<u32>,
+    place: Place,
+    slices: Vec<Slice>,
+    load: CoreLoad,
 }
 
-impl Open {
-    fn new(place: Place) -> Self {
-        Self { plan: CorePlan { place, slices: Vec::new(), usage: Usage::default() }, bodies: BTreeSet::new() }
-    }
-
-    /// What the core would use with another slice.
-    fn with(&self, layout: &Layout<'_>, group: GroupId, usage: Usage) -> Usage {
-        let mut sum = self.plan.usage;
-        sum += usage;
-        if !self.bodies.contains(&layout.body(group)) {
-            sum += layout.microcode_usage(group);
-        }
-        sum
-    }
-
-    fn put(&mut self, layout: &Layout<'_>, group: GroupId, neurons: &Range<usize>, usage: Usage) {
-        self.plan.usage = self.with(layout, group, usage);
-        self.bodies.insert(layout.body(group));
-        let number = |n: usize| u32::try_from(n).expect("invariant: a group has fewer than 2^32 neurons");
-        self.plan.slices.push(SlicePlan {
-            group: layout.network().group(group).name.clone(),
-            first_neuron: number(neurons.start),
-            n_neurons: number(neurons.len()),
-        });
-    }
-}
-
-fn check_size(layout: &Layout<'_>, arch: &Arch, cores: &[CorePlan]) -> Result<(), PartitionError> {
-    let last = cores.last().map(|core| core.place);
-    let needed_chips = match last {
-        Some(Place::Chip { chip, core: _ }) => u64::from(chip) + 1,
+fn check_size(layout: &Layout<'_>, arch: &Arch, places: &[Place]) -> Result<(), PartitionError> {
+    let needed_chips = match places.last() {
+        Some(&Place::Chip { chip, core: _ }) => u64::from(chip) + 1,
         Some(Place::Host) | None => 0,
     };
     if needed_chips <= u64::from(arch.n_chips()) {
@@ -131,7 +126,7 @@ fn check_size(layout: &Layout<'_>, arch: &Arch, cores: &[CorePlan]) -> Result<()
     let n_bad =
         arch.bad_cores().iter().filter(|(chip, _)| *chip < arch.n_chips()).collect::<BTreeSet<_>>().len() as u64;
     Err(PartitionError::Cores {
-        needed_cores: cores.len() as u64,
+        needed_cores: places.len() as u64,
         needed_chips,
         arch: arch.name().to_owned(),
         available_cores: u64::from(arch.n_chips()) * u64::from(arch.cores_per_chip()) - n_bad,

@@ -1,7 +1,7 @@
 //! Cuts groups into slices that fit a core.
 //!
 //! A slice's output axons depend on how many slices its destinations have, so that groups are cut in reverse order of the
-//! data. Everything that a slice takes grows with its neurons, so that the largest slice is found by bisection; then
+//! data, as if no two slices that a neuron reaches were to share a core. Everything that a slice takes grows with its neurons, so that the largest slice is found by bisection; then
 //! the neurons are divided evenly among as many slices as that size makes necessary.
 
 use std::ops::Range;
@@ -10,7 +10,7 @@ use seamount_ir::network::{Group, GroupId, Network, Source, Target};
 
 use crate::error::PartitionError;
 use crate::layout::Layout;
-use crate::usage::{Excess, Limit, Usage};
+use crate::usage::{Excess, Limit};
 
 /// The most neurons of a slice: entries of sparse rows name a neuron in two bytes.
 pub(crate) const MAX_NEURONS_PER_SLICE: usize = 1 << 16;
@@ -65,11 +65,7 @@ fn largest_slice(layout: &Layout<'_>, group: GroupId, n_slices: &[usize]) -> Res
     if network.group(group).on_host {
         return Ok(most);
     }
-    let usage = |n_neurons: usize| {
-        let mut usage = layout.slice_usage(group, &(0..n_neurons), n_slices);
-        usage += layout.microcode_usage(group);
-        usage
-    };
+    let usage = |n_neurons: usize| layout.slice_load(group, &(0..n_neurons), n_slices).usage(layout);
     if let Some(excess) = usage(1).excesses(layout.capacity()).next() {
         return Err(refuse(layout, group, excess));
     }
@@ -77,8 +73,7 @@ fn largest_slice(layout: &Layout<'_>, group: GroupId, n_slices: &[usize]) -> Res
     let (mut fits, mut too_many) = (1, most + 1);
     while fits + 1 < too_many {
         let middle = fits.midpoint(too_many);
-        let usage: Usage = usage(middle);
-        if usage.fits(layout.capacity()) { fits = middle } else { too_many = middle }
+        if usage(middle).fits(layout.capacity()) { fits = middle } else { too_many = middle }
     }
     Ok(fits)
 }

@@ -18,7 +18,7 @@ use crate::error::PartitionError;
 use crate::layout::{Footprint, Layout};
 use crate::map::{CoreMap, Place, group_ids};
 use crate::slice::MAX_NEURONS_PER_SLICE;
-use crate::usage::{Capacity, Usage};
+use crate::usage::Capacity;
 
 /// A broken rule of a core map.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,18 +158,7 @@ impl Checker<'_> {
 
     fn usage(&mut self, layout: &Layout<'_>) {
         let map = self.map;
-        let ids = group_ids(layout.network());
-        let n_slices: Vec<usize> = map.slices_by_group(layout.network()).iter().map(Vec::len).collect();
-        for core in &map.cores {
-            let mut found = Usage::default();
-            let mut bodies = BTreeSet::new();
-            for slice in &core.slices {
-                let Some(&group) = ids.get(slice.group.as_str()) else { continue };
-                found += layout.slice_usage(group, &slice.neurons(), &n_slices);
-                if bodies.insert(layout.body(group)) {
-                    found += layout.microcode_usage(group);
-                }
-            }
+        for (core, found) in map.cores.iter().zip(layout.usages(&map.slices_by_core(layout.network()))) {
             if found != core.usage {
                 self.broken("usage", core.place, format!("is said to use {:?}, its slices take {found:?}", core.usage));
             }

@@ -8,7 +8,7 @@ use common::{arch, limits, network};
 use proptest::prelude::*;
 use seamount_arch::Arch;
 use seamount_ir::Verified;
-use seamount_ir::network::Network;
+use seamount_ir::network::{GroupId, Network, Target, Weights};
 use seamount_partition::{CoreMap, Footprint, Options, PartitionError, Place, WeightEncoding, partition};
 
 const TERNARY: Options = Options { weights: WeightEncoding::Ternary2 };
@@ -136,6 +136,45 @@ fn two_bits_take_a_quarter_of_eight() {
     assert_eq!(bytes(&INT8), 64 * 1000 + 64 * 8 + 1000 * 8 + (64 + 1000 + 8));
 }
 
+/// A second projection from the same port into the same neurons, and the same port into another group.
+fn with_readers_of_one_port() -> Verified<Network> {
+    let mut network = linear().into_inner();
+    let mut again = network.projections[2].clone();
+    again.weights = Weights::Ones;
+    network.projections.push(again);
+    let mut twin = network.groups[1].clone();
+    twin.name = "layer.0.twin".into();
+    network.groups.push(twin);
+    for (index, accumulator) in [(2, 0), (3, 1)] {
+        let mut projection = network.projections[index].clone();
+        projection.target = Target::Accumulator(GroupId(3), accumulator);
+        network.projections.push(projection);
+    }
+    network.verify().unwrap()
+}
+
+#[test]
+fn a_core_has_one_axon_for_each_neuron_that_it_reads() {
+    let axons = |network: &Verified<Network>, arch: &Arch| {
+        let map = map(network, arch, &TERNARY).unwrap();
+        let sums = map.cores.iter().map(|core| [core.usage.n_input_axons, core.usage.n_output_axons]);
+        let [input, output] = sums.reduce(|a, b| [a[0] + b[0], a[1] + b[1]]).unwrap();
+        (map.cores.len(), input, output)
+    };
+    let roomy = arch(&[]);
+    // The host's 64 channels and tick; the embedding's 64 and 64 ticks; the linear group's 1000 and 1000 ticks.
+    let alone = 65 + 2 * 64 + 2 * 1000;
+    // From the embedding and the linear group on one core, and a logit from each neuron of the head.
+    assert_eq!(axons(&linear(), &roomy), (1, alone, alone - 65 + 2));
+    // Further readers on the core add no axon.
+    assert_eq!(axons(&with_readers_of_one_port(), &roomy), (1, alone, alone - 65 + 2));
+    // The embedding and the head share a core; each of the four others adds an axon for each neuron that it reads.
+    let small = arch(&[change("core", "neurons", 500)]);
+    let (n_cores, input, output) = axons(&with_readers_of_one_port(), &small);
+    assert_eq!((n_cores, input - output), (5, 65 - 2));
+    assert_eq!(input, 65 + 4 * 2 * 64 + 2 * 1000);
+}
+
 #[test]
 fn bad_cores_stay_empty() {
     let arch = arch(&[change("chip", "bad_cores", "[[0, 0], [0, 2]]"), change("core", "neurons", 400)]);
@@ -180,10 +219,10 @@ fn too_many_cores_name_a_larger_system() {
         let mut group = linear.clone();
         group.name = format!("layer.{at}.linear");
         network.groups.push(group);
-        let id = seamount_ir::network::GroupId(u32::try_from(network.groups.len() - 1).unwrap());
+        let id = GroupId(u32::try_from(network.groups.len() - 1).unwrap());
         for (index, accumulator) in [(2, 0), (3, 1)] {
             let mut projection = network.projections[index].clone();
-            projection.target = seamount_ir::network::Target::Accumulator(id, accumulator);
+            projection.target = Target::Accumulator(id, accumulator);
             network.projections.push(projection);
         }
     }

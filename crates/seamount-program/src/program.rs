@@ -63,7 +63,7 @@ pub struct Core {
     pub place: Place,
     /// The neurons that live here.
     pub slices: Vec<Slice>,
-    /// The input axons and their weights. Axons are numbered from 0 over the blocks, in order.
+    /// The weights that hang on the input axons. The core's axons are those that some block names.
     pub synapse_blocks: Vec<SynapseBlock>,
     /// The synapse image that the blocks' rows are in.
     pub synapses: Bytes,
@@ -98,7 +98,9 @@ pub struct Slice {
     pub slots: Vec<i32>,
 }
 
-/// Consecutive input axons with one encoding that feed one accumulator of one slice.
+/// The weights by which consecutive input axons feed one accumulator of one slice, in one encoding.
+///
+/// Several blocks may name an axon: a spike on it meets its row in each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SynapseBlock {
     /// Index into [`Core::slices`].
@@ -203,9 +205,9 @@ impl Program {
 }
 
 impl Core {
-    /// Input axons, over all blocks.
+    /// Input axons: one more than the last that a block names.
     pub fn n_axons(&self) -> u64 {
-        self.synapse_blocks.iter().map(|block| u64::from(block.n_axons)).sum()
+        self.synapse_blocks.iter().map(SynapseBlock::end_axon).max().unwrap_or_default()
     }
 
     /// The row of an axon, counted in its block; `n_neurons` is the size of the slice that the block feeds.
@@ -221,6 +223,18 @@ impl Core {
     /// Neurons, over all slices.
     pub fn n_neurons(&self) -> u64 {
         self.slices.iter().map(|slice| u64::from(slice.n_neurons)).sum()
+    }
+}
+
+impl SynapseBlock {
+    /// The number behind the block's last axon.
+    pub fn end_axon(&self) -> u64 {
+        u64::from(self.first_axon) + u64::from(self.n_axons)
+    }
+
+    /// Whether an axon is one of the block's.
+    pub fn has_axon(&self, axon: u32) -> bool {
+        axon >= self.first_axon && u64::from(axon) < self.end_axon()
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `slice-size` | a slice has at most 65536 neurons, as many as a sparse entry can name |
 //! | `slots` | a slice has a word of the arch for each slot of each of its neurons |
 //! | `block-target` | a synapse block feeds a slice of its core and an accumulator of that slice's body |
-//! | `axons` | the axons of a core are numbered from 0 over its blocks, at least one a block |
+//! | `axons` | a block has axons, and each axon from 0 to the last that a block names belongs to a block |
 //! | `rows` | rows are aligned, do not overlap within a block, and lie inside the image |
 //! | `weights` | every row is written as [`rows`] says |
 //! | `delay` | a block's delay is one that the arch's synapses have |
@@ -197,16 +197,9 @@ impl Verifier<'_> {
         for (slice_idx, slice) in core.slices.iter().enumerate() {
             n_sources += self.slice(Locus::Slice(core_idx, slice_idx), slice);
         }
-        let mut next_axon = 0;
+        self.axons(core_idx, core);
         for (block_idx, block) in core.synapse_blocks.iter().enumerate() {
-            let locus = Locus::Block(core_idx, block_idx);
-            if u64::from(block.first_axon) != next_axon || block.n_axons == 0 {
-                let message =
-                    format!("{} axons from {}, expected some from {next_axon}", block.n_axons, block.first_axon);
-                self.broken("axons", locus, message);
-            }
-            next_axon += u64::from(block.n_axons);
-            self.block(locus, core, block);
+            self.block(Locus::Block(core_idx, block_idx), core, block);
         }
         let locus = Locus::Core(core_idx);
         self.routes(locus, &core.routes, n_sources);
@@ -240,6 +233,21 @@ impl Verifier<'_> {
             self.broken("slots", locus, message);
         }
         (body.ports.len() as u64) * u64::from(slice.n_neurons)
+    }
+
+    fn axons(&mut self, core_idx: usize, core: &Core) {
+        let mut order: Vec<usize> = (0..core.synapse_blocks.len()).collect();
+        order.sort_by_key(|&block_idx| core.synapse_blocks[block_idx].first_axon);
+        let mut covered = 0;
+        for block_idx in order {
+            let block = &core.synapse_blocks[block_idx];
+            let first = u64::from(block.first_axon);
+            if block.n_axons == 0 || first > covered || block.end_axon() > u32::MAX.into() {
+                let message = format!("{} axons from {first}, where {covered} belong to blocks", block.n_axons);
+                self.broken("axons", Locus::Block(core_idx, block_idx), message);
+            }
+            covered = covered.max(block.end_axon());
+        }
     }
 
     fn block(&mut self, locus: Locus, core: &Core, block: &SynapseBlock) {

@@ -5,7 +5,7 @@ mod common;
 use common::sample;
 use seamount_arch::Arch;
 use seamount_microcode::AccId;
-use seamount_program::{Encoding, MAX_VIOLATIONS, Place, Program, verify};
+use seamount_program::{Encoding, MAX_VIOLATIONS, Place, Program, SynapseBlock, verify};
 
 /// What the verifier says of the sample after a change.
 fn broken(change: impl FnOnce(&mut Program)) -> Vec<String> {
@@ -73,13 +73,20 @@ fn slices() {
 
 #[test]
 fn synapse_blocks() {
-    let block = |change: fn(&mut seamount_program::SynapseBlock)| broken(|p| change(&mut p.cores[0].synapse_blocks[1]));
+    let block = |change: fn(&mut SynapseBlock)| broken(|p| change(&mut p.cores[0].synapse_blocks[1]));
     assert_eq!(block(|b| b.slice = 1), ["core 0, synapse block 1: slice 1 does not exist [block-target]"]);
     assert_eq!(
         block(|b| b.acc = AccId(2)),
         ["core 0, synapse block 1: body `gate` has no accumulator a2 [block-target]"]
     );
-    assert_eq!(block(|b| b.first_axon = 3), ["core 0, synapse block 1: 1 axons from 3, expected some from 2 [axons]"]);
+    assert_eq!(
+        block(|b| b.first_axon = 3),
+        ["core 0, synapse block 1: 1 axons from 3, where 2 belong to blocks [axons]"]
+    );
+    assert_eq!(
+        block(|b| b.first_axon = u32::MAX),
+        ["core 0, synapse block 1: 1 axons from 4294967295, where 2 belong to blocks [axons]"]
+    );
     assert_eq!(block(|b| b.delay_steps = 1), ["core 0, synapse block 1: a delay of 1 steps, the longest is 0 [delay]"]);
     assert_eq!(
         block(|b| b.offset_bytes = 4),
@@ -102,6 +109,21 @@ fn synapse_blocks() {
         }),
         ["core 0, synapse block 1: rows of 12 bytes are 8 bytes apart [rows]"]
     );
+}
+
+#[test]
+fn blocks_may_share_axons() {
+    let mut program = sample();
+    let blocks = &mut program.cores[0].synapse_blocks;
+    let behind = blocks[1].clone();
+    // The last axon of the first block and the only one of the second.
+    blocks.push(SynapseBlock { first_axon: 1, n_axons: 2, ..behind.clone() });
+    assert!(verify(&program).is_ok());
+    assert_eq!(program.core_memory(0).map(|memory| memory.n_input_axons), Some(3));
+    program.cores[0].synapse_blocks.push(SynapseBlock { first_axon: 0, n_axons: 0, ..behind });
+    let messages: Vec<_> =
+        verify(&program).err().into_iter().flatten().map(|violation| violation.to_string()).collect();
+    assert_eq!(messages, ["core 0, synapse block 3: 0 axons from 0, where 0 belong to blocks [axons]"]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(crate) struct CoreAccount {
 /// What a synapse block uses.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct BlockAccount {
+    /// Input axons.
+    pub n_input_axons: u64,
     /// Weights that are stored.
     pub n_weights: u64,
     /// Weights that one spike on each axon would meet.
@@ -29,8 +31,8 @@ pub(crate) struct BlockAccount {
 
 /// The account of a core.
 ///
-/// Each byte belongs to one slice: a row that several blocks share to the first of them, a body that several slices run
-/// to the first of them, the unused bytes behind a row to the block of the row.
+/// Each byte and each axon belongs to one slice: an axon or a row that several blocks share to the first of them, a body
+/// that several slices run to the first of them, the unused bytes behind a row to the block of the row.
 pub(crate) fn of_core(program: &Program, core: &Core, memory: &CoreMemory) -> CoreAccount {
     let blocks = blocks(core);
     let n_weights = blocks.iter().map(|block| block.n_weights).sum();
@@ -39,8 +41,8 @@ pub(crate) fn of_core(program: &Program, core: &Core, memory: &CoreMemory) -> Co
     add_neurons(program, core, &mut slices);
     for (block, account) in core.synapse_blocks.iter().zip(&blocks) {
         if let Some(slice) = slices.get_mut(index(block.slice)) {
-            slice.n_input_axons += u64::from(block.n_axons);
-            slice.input_axon_bytes += u64::from(block.n_axons) * program.arch.input_axon_bytes();
+            slice.n_input_axons += account.n_input_axons;
+            slice.input_axon_bytes += account.n_input_axons * program.arch.input_axon_bytes();
             slice.n_weights += account.n_weights;
             slice.n_synapses += account.n_synapses;
             slice.synapse_bytes += account.synapse_bytes;
@@ -98,12 +100,31 @@ fn blocks(core: &Core) -> Vec<BlockAccount> {
     if let Some(owner) = owner {
         accounts[owner].synapse_bytes += image_bytes - swept;
     }
+    for (account, n_axons) in accounts.iter_mut().zip(own_axons(core)) {
+        account.n_input_axons = n_axons;
+    }
     accounts
+}
+
+/// By block, how many axons are its own and not an earlier block's.
+fn own_axons(core: &Core) -> Vec<u64> {
+    let blocks = &core.synapse_blocks;
+    let mut n_axons = vec![0; blocks.len()];
+    let borders = blocks.iter().flat_map(|block| [block.first_axon.into(), block.end_axon()]);
+    let borders: BTreeSet<u64> = borders.collect();
+    for (&start, end) in borders.iter().zip(borders.iter().skip(1)) {
+        let has = |block: &SynapseBlock| u64::from(block.first_axon) <= start && start < block.end_axon();
+        if let Some(first) = blocks.iter().position(has) {
+            n_axons[first] += end - start;
+        }
+    }
+    n_axons
 }
 
 fn weights(core: &Core, block: &SynapseBlock) -> BlockAccount {
     let per_row = u64::from(block.encoding.weights_per_row(n_neurons(core, block)));
     BlockAccount {
+        n_input_axons: 0,
         n_weights: n_rows(block) * per_row,
         n_synapses: u64::from(block.n_axons) * per_row,
         synapse_bytes: 0,

@@ -145,7 +145,7 @@ fn encodings(program: &Program, accounts: &[CoreAccount]) -> Vec<EncodingRow> {
                 EncodingRow { encoding, runs_on, n_blocks: 0, n_input_axons: 0, n_weights: 0, synapse_bytes: 0 };
             let row = rows.entry((runs_on, encoding)).or_insert(empty);
             row.n_blocks += 1;
-            row.n_input_axons += u64::from(block.n_axons);
+            row.n_input_axons += of_block.n_input_axons;
             row.n_weights += of_block.n_weights;
             row.synapse_bytes += of_block.synapse_bytes;
         }
@@ -255,7 +255,7 @@ fn groups(program: &Program, accounts: &[CoreAccount], kinds: &[LayerKind]) -> V
 /// The kind of the layer of each group.
 fn kinds(program: &Program) -> Vec<LayerKind> {
     let heard: BTreeSet<u32> =
-        program.host.input.dests.iter().chain(&program.host.tick).filter_map(|&dest| target(program, dest)).collect();
+        program.host.input.dests.iter().chain(&program.host.tick).flat_map(|&dest| targets(program, dest)).collect();
     let kind = |(group_idx, layer): (u32, Option<u32>)| match layer {
         Some(_) => LayerKind::Block,
         None if heard.contains(&group_idx) => LayerKind::Embed,
@@ -264,12 +264,12 @@ fn kinds(program: &Program) -> Vec<LayerKind> {
     (0..).zip(program.groups.iter().map(|group| group.layer)).map(kind).collect()
 }
 
-/// The group that a destination feeds.
-fn target(program: &Program, dest: Dest) -> Option<u32> {
-    let core = program.cores.get(index(dest.core_idx))?;
-    let after = core.synapse_blocks.partition_point(|block| block.first_axon <= dest.axon);
-    let block = core.synapse_blocks.get(after.checked_sub(1)?)?;
-    core.slices.get(index(block.slice)).map(|slice| slice.group)
+/// The groups that a destination feeds.
+fn targets(program: &Program, dest: Dest) -> impl Iterator<Item = u32> {
+    let core = program.cores.get(index(dest.core_idx));
+    let blocks = core.into_iter().flat_map(|core| core.synapse_blocks.iter().map(move |block| (core, block)));
+    let fed = blocks.filter(move |(_, block)| block.has_axon(dest.axon));
+    fed.filter_map(|(core, block)| core.slices.get(index(block.slice)).map(|slice| slice.group))
 }
 
 fn cores(program: &Program, accounts: &[CoreAccount]) -> Vec<CoreRow> {

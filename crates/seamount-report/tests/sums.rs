@@ -59,6 +59,10 @@ fn build(cores: &[(bool, Vec<SliceSpec>)]) -> Program {
                 if again {
                     sketch.same_rows(core, n_blocks - 1);
                     n_blocks += 1;
+                    if unused == 1 {
+                        // Some of its axons are the earlier block's.
+                        sketch.move_last_block(core, axon + n_axons / 2);
+                    }
                 }
                 spec.senders
                     .iter()

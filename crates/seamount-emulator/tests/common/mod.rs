@@ -100,6 +100,12 @@ impl Net {
         self.block(at, acc, Encoding::Dense2, &[row], Some(n_axons), 0)
     }
 
+    /// Lets the last block of a group's core hang on the axons from `first_axon` on.
+    pub fn move_last_block(&mut self, at: At, first_axon: u32) {
+        let blocks = &mut self.program.cores[at.0 as usize].synapse_blocks;
+        blocks.last_mut().expect("a block").first_axon = first_axon;
+    }
+
     /// Lets a neuron's port reach an axon of another core.
     pub fn connect(&mut self, from: At, port: &str, neuron: u32, to: At, axon: u32) {
         self.route(from, port, neuron, Dest { core_idx: to.0, axon });

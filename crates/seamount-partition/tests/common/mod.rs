@@ -114,6 +114,11 @@ fn build(vocab_size: usize, width: usize, seed: u32, head_on_host: bool, raw: &[
         network.constants.insert(format!("bias{at}"), Tensor::i32(vec![n_neurons], &params));
         let (source, tick) = before[at];
         project(&mut network, &mut random, source, Target::Accumulator(id, 0), data);
+        if seed % 3 == 0 {
+            // A second projection from the same port, as a token mixer has three.
+            let data = [Data::Identity, Data::Ones, Data::Ternary, Data::Int8][(seed / 3 % 4) as usize];
+            project(&mut network, &mut random, source, Target::Accumulator(id, 0), data);
+        }
         network.projections.push(Projection {
             source: tick,
             target: Target::Accumulator(id, 1),

@@ -137,6 +137,12 @@ impl Sketch {
         first_axon
     }
 
+    /// Lets the last block of a core hang on the axons from `first_axon` on.
+    pub fn move_last_block(&mut self, core: u32, first_axon: u32) {
+        let blocks = &mut self.program.cores[core as usize].synapse_blocks;
+        blocks.last_mut().expect("a block").first_axon = first_axon;
+    }
+
     /// Bytes that no row uses.
     pub fn unused(&mut self, core: u32, n_bytes: usize) {
         self.images[core as usize].push(&vec![0; n_bytes]);
@@ -183,7 +189,7 @@ fn short(n: usize) -> u32 {
 }
 
 fn next_axon(core: &Core) -> u32 {
-    core.synapse_blocks.iter().map(|block| block.n_axons).sum()
+    u32::try_from(core.n_axons()).expect("few axons")
 }
 
 fn n_ports(program: &Program, slice: &Slice) -> usize {
