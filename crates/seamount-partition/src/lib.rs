@@ -36,6 +36,9 @@ use seamount_ir::network::Network;
 pub struct Options {
     /// How ternary matrices are written.
     pub weights: WeightEncoding,
+    /// Each layer of the model begins on a chip of its own, as in the published mapping of the 370M model; what belongs to no
+    /// layer goes with its neighbor.
+    pub one_layer_per_chip: bool,
 }
 
 /// Cuts the groups of a network into slices and packs them onto the cores of a system.
@@ -53,5 +56,5 @@ pub fn partition(
 ) -> Result<CoreMap, PartitionError> {
     let layout = Layout::new(network, footprints, arch, options.weights)?;
     let slices = slice::cut(&layout)?;
-    pack::pack(&layout, arch, &slices)
+    pack::pack(&layout, arch, options, &slices)
 }

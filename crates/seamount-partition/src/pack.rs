@@ -2,13 +2,15 @@
 //!
 //! Slices come in the order of the data. Each goes to the first core in use of the current chip that has room, else to the
 //! chip's next core, else to the next chip. So neighbors in the data are neighbors on the chips, a group stays on as few
-//! chips as its place in the order allows, and small groups fill the gaps that large ones leave.
+//! chips as its place in the order allows, and small groups fill the gaps that large ones leave. If each layer is to have a
+//! chip of its own, the first slice of a layer goes to the next chip.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use seamount_arch::Arch;
 
+use crate::Options;
 use crate::error::PartitionError;
 use crate::layout::Layout;
 use crate::load::{CoreLoad, Slice, SliceLoad};
@@ -20,11 +22,22 @@ use crate::usage::Capacity;
 ///
 /// # Errors
 /// [`PartitionError::Cores`] if the system has too few cores.
-pub(crate) fn pack(layout: &Layout<'_>, arch: &Arch, slices: &[Vec<Range<usize>>]) -> Result<CoreMap, PartitionError> {
+pub(crate) fn pack(
+    layout: &Layout<'_>,
+    arch: &Arch,
+    options: &Options,
+    slices: &[Vec<Range<usize>>],
+) -> Result<CoreMap, PartitionError> {
     let n_slices: Vec<usize> = slices.iter().map(Vec::len).collect();
     let mut packer = Packer { layout, arch, cores: vec![], first_of_chip: 0, next: (0, 0) };
     let mut host = Vec::new();
+    let mut layer = None;
     for group in layout.network().group_ids() {
+        let of_group = layout.network().group(group).layer;
+        if options.one_layer_per_chip && of_group.is_some() && of_group != layer.or(of_group) {
+            packer.leave_chip();
+        }
+        layer = of_group.or(layer);
         for neurons in &slices[group.index()] {
             let slice = Slice { group, neurons: neurons.clone() };
             if layout.network().group(group).on_host {
@@ -90,6 +103,14 @@ impl Packer<'_> {
         };
         core.load.add(load);
         core.slices.push(slice);
+    }
+
+    /// What comes next goes to a chip that holds nothing yet.
+    fn leave_chip(&mut self) {
+        if self.first_of_chip < self.cores.len() {
+            self.next = (self.next.0 + 1, 0);
+            self.first_of_chip = self.cores.len();
+        }
     }
 
     fn open(&mut self) -> Place {

@@ -11,8 +11,8 @@ use seamount_ir::Verified;
 use seamount_ir::network::{GroupId, Network, Target, Weights};
 use seamount_partition::{CoreMap, Footprint, Options, PartitionError, Place, WeightEncoding, partition};
 
-const TERNARY: Options = Options { weights: WeightEncoding::Ternary2 };
-const INT8: Options = Options { weights: WeightEncoding::Int8 };
+const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
+const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
 
 /// Microcode of some size, different for groups whose bodies differ.
 fn footprints(network: &Network) -> Vec<Footprint> {
@@ -209,15 +209,14 @@ fn refusals_say_the_limit_both_numbers_and_what_would_help() {
     insta::assert_snapshot!(refusals.join("\n"));
 }
 
-#[test]
-fn too_many_cores_name_a_larger_system() {
-    // 400 groups of 4096 neurons, each as many as a core's output axons allow.
+/// The network of [`LINEAR`] with `n_layers` linear groups side by side, each a layer of its own.
+fn layers(n_layers: u32) -> Verified<Network> {
     let mut network = linear().into_inner();
-    let arch = Arch::shipped(common::ONE_CHIP).unwrap();
     let linear = network.groups[1].clone();
-    for at in 1..400 {
+    for at in 1..n_layers {
         let mut group = linear.clone();
         group.name = format!("layer.{at}.linear");
+        group.layer = Some(at);
         network.groups.push(group);
         let id = GroupId(u32::try_from(network.groups.len() - 1).unwrap());
         for (index, accumulator) in [(2, 0), (3, 1)] {
@@ -226,7 +225,33 @@ fn too_many_cores_name_a_larger_system() {
             network.projections.push(projection);
         }
     }
-    let network = network.verify().unwrap();
+    network.verify().unwrap()
+}
+
+#[test]
+fn each_layer_may_have_a_chip_of_its_own() {
+    let arch = Arch::shipped("loihi2-kapoho-point").unwrap();
+    let chips = |one_layer_per_chip| {
+        let map = map(&layers(4), &arch, &Options { one_layer_per_chip, ..TERNARY }).unwrap();
+        let mut chips = std::collections::BTreeMap::new();
+        for core in &map.cores {
+            let Place::Chip { chip, core: _ } = core.place else { panic!("nothing is on the host") };
+            chips.extend(core.slices.iter().map(|slice| (slice.group.clone(), chip)));
+        }
+        chips
+    };
+    let together = chips(false);
+    assert!(together.values().all(|&chip| chip == 0), "{together:?}");
+    let apart: Vec<(String, u32)> = chips(true).into_iter().collect();
+    // The head comes before the other layers in this network's order, and stays beside the first.
+    let expected = [("embedding", 0), ("head", 0), ("layer.0.linear", 0), ("layer.1.linear", 1), ("layer.2.linear", 2)];
+    assert_eq!(apart[..5], expected.map(|(group, chip)| (group.to_owned(), chip)));
+}
+
+#[test]
+fn too_many_cores_name_a_larger_system() {
+    let network = layers(400);
+    let arch = Arch::shipped(common::ONE_CHIP).unwrap();
     let error = map(&network, &arch, &INT8).unwrap_err();
     insta::assert_snapshot!(error);
 }

@@ -33,6 +33,8 @@ pub struct CompileOptions {
     pub arch: Arch,
     /// How weights are stored.
     pub weights: WeightEncoding,
+    /// Whether each of the model's layers begins on a chip of its own.
+    pub one_layer_per_chip: bool,
     /// Widths, clipping, scales and norms.
     pub quant: QuantConfig,
     /// Narrows payloads until no sum of a linear layer can overflow.
@@ -51,6 +53,7 @@ impl CompileOptions {
         Self {
             arch,
             weights: WeightEncoding::Ternary2,
+            one_layer_per_chip: false,
             quant: QuantConfig::default(),
             guarantee_no_overflow: false,
             head_on_host: false,
@@ -171,7 +174,8 @@ pub fn compile(
 
     stage("partition", watcher);
     let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
-    let partition_options = seamount_partition::Options { weights: options.weights };
+    let partition_options =
+        seamount_partition::Options { weights: options.weights, one_layer_per_chip: options.one_layer_per_chip };
     let core_map = seamount_partition::partition(&network, &footprints, &options.arch, &partition_options)?;
     stage("emit", watcher);
     let emit_options = EmitOptions {
@@ -242,6 +246,7 @@ fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value>
     };
     BTreeMap::from([
         ("weights".to_owned(), weights.into()),
+        ("one_layer_per_chip".to_owned(), options.one_layer_per_chip.into()),
         ("quant".to_owned(), serde_json::to_value(&options.quant).expect("invariant: configurations are JSON")),
         ("guarantee_no_overflow".to_owned(), options.guarantee_no_overflow.into()),
         ("head".to_owned(), if options.head_on_host { "host" } else { "chip" }.into()),

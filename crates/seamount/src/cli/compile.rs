@@ -51,6 +51,9 @@ pub(super) struct Options {
     /// How ternary weights are stored.
     #[arg(long, value_enum, default_value_t = Weights::Ternary)]
     weights: Weights,
+    /// Begins each of the model's layers on a chip of its own, as in the paper.
+    #[arg(long)]
+    one_layer_per_chip: bool,
     /// Choices of quantization as TOML; `seamount quant show` prints all of them with their defaults.
     #[arg(long, value_name = "FILE")]
     quant: Option<PathBuf>,
@@ -142,6 +145,7 @@ impl Options {
                 Weights::Ternary => WeightEncoding::Ternary2,
                 Weights::Int8 => WeightEncoding::Int8,
             },
+            one_layer_per_chip: self.one_layer_per_chip,
             quant: self.quant_config()?,
             guarantee_no_overflow: self.guarantee_no_overflow,
             head_on_host: self.head == Head::Host,
