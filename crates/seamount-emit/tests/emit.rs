@@ -19,8 +19,8 @@ use seamount_ir::network::Network;
 use seamount_partition::{CoreMap, Options, PartitionError, Usage, WeightEncoding, partition};
 use seamount_program::{HOST_OUTPUT, Place, Program, verify};
 
-const TERNARY: Options = Options { weights: WeightEncoding::Ternary2 };
-const INT8: Options = Options { weights: WeightEncoding::Int8 };
+const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
+const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
 
 fn tiny() -> Verified<Network> {
     Network::parse(include_str!("networks/tiny.smir")).unwrap().verify().unwrap()
