@@ -167,14 +167,16 @@ fn a_network_cut_into_many_small_cores_gives_the_same_integers() {
     let small = r#"
 extends = "loihi2-alia-point"
 name = "small-cores"
-description = "Cores with an eighth of the memory."
+description = "Cores with an eighth of the memory, and axons for less than the widest layer."
 [core]
+input_axons = { value = 300, status = "assumed" }
 synapse_bytes = { value = 16384, status = "assumed" }
 total_bytes = { value = 24576, status = "assumed" }
 "#;
     let arch = Arch::from_toml(small).unwrap();
     let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..32];
     let program = compile(&checkpoint("stories-2m"), &CompileOptions { arch, ..options() }, &mut ()).unwrap().program;
+    assert!(program.groups.iter().any(|group| group.name.ends_with(".part1")), "sums are taken in parts");
     assert!(program.cores.len() > 4 * stories().program.cores.len(), "{} cores", program.cores.len());
     let expected = Emulator::new(Arc::new(stories().program.clone())).unwrap().prefill(tokens).unwrap();
     assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap());

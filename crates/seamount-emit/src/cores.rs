@@ -106,7 +106,8 @@ impl Emitter<'_> {
     fn rows(&self, block: &BlockLayout, slice: &SlicePlan, image: &mut ImageBuilder) -> Result<u64, EmitError> {
         let network = self.network();
         let n_neurons = slice.neurons().len();
-        match &network.projections[block.projection].weights {
+        let projection = &network.projections[block.projection];
+        match &projection.weights {
             Weights::Ones => Ok(image.push(&dense_row(block.encoding, &vec![1; n_neurons]))),
             Weights::Identity => {
                 let mut offsets = (0..block.n_axons).map(|neuron| {
@@ -127,11 +128,12 @@ impl Emitter<'_> {
                     return Err(EmitError::Range { name, value, place: "a ternary weight", bits: 2 });
                 }
                 // The matrix is [neurons, sources]; a row of the image is a column of it.
+                let n_columns = network.n_sources(projection.source);
                 let mut first = None;
                 let mut row = Vec::with_capacity(n_neurons);
                 for source in block.first_source..block.first_source + block.n_axons {
                     row.clear();
-                    row.extend(weights.iter().skip(source).step_by(block.n_axons));
+                    row.extend(weights.iter().skip(source).step_by(n_columns));
                     let offset = image.push(&dense_row(block.encoding, &row));
                     first.get_or_insert(offset);
                 }

@@ -107,7 +107,8 @@ impl BalanceDelays {
     }
 }
 
-fn clear(network: &mut Network) {
+/// Forgets an earlier balance.
+pub(crate) fn clear(network: &mut Network) {
     network.latency_steps = None;
     network.projections.iter_mut().for_each(|projection| projection.delay_steps = 0);
     network.groups.iter_mut().flat_map(|group| &mut group.accumulators).for_each(|a| a.delay_steps = 0);

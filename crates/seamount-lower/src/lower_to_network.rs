@@ -151,13 +151,17 @@ impl<'f> Lowering<'f> {
             );
             network.groups.push(group);
             network.constants.extend(constants);
-            network.projections.extend(feeds.into_iter().enumerate().map(|(accumulator, (source, weights))| {
-                Projection { source, target: Target::Accumulator(id, accumulator), weights, delay_steps: 0 }
-            }));
+            for (accumulator, ((source, weights), input)) in feeds.into_iter().zip(inputs).enumerate() {
+                let mut projection = Projection::new(source, Target::Accumulator(id, accumulator), weights);
+                if let Input::Forwarded(_) = input {
+                    // Only the first neuron sends a tick.
+                    projection.sources = Some(0..1);
+                }
+                network.projections.push(projection);
+            }
         }
         let source = self.source(Sent::Value(logits));
-        let weights = Weights::Identity;
-        network.projections.push(Projection { source, target: Target::Logits, weights, delay_steps: 0 });
+        network.projections.push(Projection::new(source, Target::Logits, Weights::Identity));
         let used: BTreeSet<String> = constants(&network).map(str::to_owned).collect();
         network.constants.retain(|name, _| used.contains(name));
         Ok(network)

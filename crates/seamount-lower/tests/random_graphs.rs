@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use graphs::{Growth, Plan, VOCAB_SIZE, build, plans};
 use proptest::prelude::*;
 use seamount_ir::fixed::{Fixed, Interpreter, LOGITS, Overflow};
-use seamount_ir::network::{Network, Source, Target};
+use seamount_ir::network::{Network, Source, Target, Weights};
 use seamount_ir::pass::Pass as _;
 use seamount_ir::{Module, Verified};
 use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
+use seamount_lower::split_fan_in::SplitFanIn;
 use timed::Timed;
 
 /// Named vectors, one map a token.
@@ -44,6 +45,11 @@ fn interpreted(fixed: &Verified<Fixed>, tokens: &[u32]) -> Trace {
 
 /// Runs tokens `apart` steps from each other. What probes show is of the token that their number says.
 fn timed(network: &Network, tokens: &[u32], apart: usize) -> Trace {
+    counted(network, tokens, apart).0
+}
+
+/// As [`timed`], with the number of sums that overflowed.
+fn counted(network: &Network, tokens: &[u32], apart: usize) -> (Trace, u64) {
     let latency = network.latency_steps.unwrap() as usize;
     let mut timed = Timed::new(network);
     let mut trace: Trace = vec![BTreeMap::new(); tokens.len()];
@@ -63,7 +69,7 @@ fn timed(network: &Network, tokens: &[u32], apart: usize) -> Trace {
             trace[token].insert(LOGITS.to_owned(), logits);
         }
     }
-    trace
+    (trace, timed.n_overflows)
 }
 
 proptest! {
@@ -82,6 +88,32 @@ proptest! {
         let latency = network.latency_steps.unwrap() as usize;
         prop_assert_eq!(&timed(&network, &tokens, 1), &expected, "a token every step");
         prop_assert_eq!(&timed(&network, &tokens, latency + 1), &expected, "one token at a time");
+    }
+
+    #[test]
+    fn sums_in_parts_are_the_sums(
+        plan in plans(),
+        tokens in proptest::collection::vec(0..u32::try_from(VOCAB_SIZE).unwrap(), 1..6),
+        (max_axons, max_sources) in (1..8_usize, 1..4_usize),
+    ) {
+        let fixed = build(&plan);
+        let module = LowerToNetwork { probes: true }.run(Module::Fixed((*fixed).clone())).unwrap();
+        let split = SplitFanIn { max_axons, max_sources }.run(module).unwrap();
+        let Module::Network(network) = BalanceDelays { synapse_steps: 0 }.run(split).unwrap() else { panic!() };
+        let most = max_sources.min(max_axons);
+        for projection in &network.projections {
+            let n_sources = network.sources(projection).len();
+            prop_assert!(projection.weights == Weights::Identity || n_sources <= most, "{projection:?}");
+        }
+        let expected = interpreted(&fixed, &tokens);
+        let latency = network.latency_steps.unwrap() as usize;
+        for apart in [1, latency + 1] {
+            let (trace, n_overflows) = counted(&network, &tokens, apart);
+            // A part that saturates is the one thing that may change an integer.
+            if n_overflows == 0 || network.overflow == Overflow::Wrap {
+                prop_assert_eq!(&trace, &expected, "a token every {} steps", apart);
+            }
+        }
     }
 
     #[test]

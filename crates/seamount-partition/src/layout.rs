@@ -4,10 +4,10 @@
 //!
 //! | weights | sources | rows |
 //! |---|---|---|
-//! | matrix, ternary | all | two bits a neuron of the slice, or a byte where eight bits are chosen |
-//! | matrix, 8-bit | all | a byte a neuron |
+//! | matrix, ternary | the projection's | two bits a neuron of the slice, or a byte where eight bits are chosen |
+//! | matrix, 8-bit | the projection's | a byte a neuron |
 //! | identity | one a neuron of the slice | one sparse entry of four bytes |
-//! | ones | all | one row that all sources share, as of a matrix |
+//! | ones | the projection's | one row that all sources share, as of a matrix |
 //!
 //! Each row starts at a multiple of the system's row alignment. A core has an input axon for each neuron that any of its
 //! blocks reads, and a neuron an output axon for each core that reads it: what a slice takes depends on what else is on its
@@ -205,10 +205,11 @@ impl<'n> Layout<'n> {
         let blocks = self.incoming[group.index()].iter().map(move |&(index, accumulator)| {
             let projection = &self.network.projections[index];
             let encoding = self.encodings[index];
-            let (first_source, n_axons) = match projection.weights {
-                Weights::Matrix(_) | Weights::Ones => (0, self.network.n_sources(projection.source)),
-                Weights::Identity => (first, n_neurons),
+            let sources = match projection.weights {
+                Weights::Matrix(_) | Weights::Ones => self.network.sources(projection),
+                Weights::Identity => first..first + n_neurons,
             };
+            let (first_source, n_axons) = (sources.start, sources.len());
             let row_bytes = encoding.row_bytes(count(n_neurons)).next_multiple_of(self.align_bytes);
             let shared = projection.weights == Weights::Ones;
             BlockLayout {

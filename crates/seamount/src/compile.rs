@@ -15,6 +15,7 @@ use seamount_ir::{Level, Module, Verified, Violations};
 use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
 use seamount_lower::place_head::PlaceHead;
+use seamount_lower::split_fan_in::SplitFanIn;
 use seamount_partition::{CoreMap, PartitionError, WeightEncoding};
 use seamount_program::Program;
 use seamount_quant::calibrate::Calibrate;
@@ -218,6 +219,7 @@ fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
     passes.extend(named("approximate"));
     passes.push(Box::new(LowerToNetwork { probes: options.probes }));
     passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
+    passes.push(Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)));
     passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
     Pipeline(passes)
 }

@@ -163,13 +163,13 @@ impl<'n> Direct<'n> {
                 Weights::Identity | Weights::Ones => None,
             };
             for (neuron, sum) in sums.iter_mut().enumerate() {
-                for (source, payload) in payloads.iter().enumerate() {
+                for source in self.network.sources(projection) {
                     let weight = match (&projection.weights, &weights) {
                         (Weights::Matrix(_), Some(weights)) => i64::from(weights[neuron * payloads.len() + source]),
                         (Weights::Identity, _) => i64::from(neuron == source),
                         _ => 1,
                     };
-                    *sum += weight * payload;
+                    *sum += weight * payloads[source];
                 }
             }
         }

@@ -9,6 +9,8 @@
 mod text;
 mod verify;
 
+use std::ops::Range;
+
 use crate::fixed::Overflow;
 use crate::kernel::{Arg, Local, ScalarOp, Word};
 use crate::tensor::Constants;
@@ -155,7 +157,7 @@ pub enum Target {
 /// What is between a source's neurons and a target's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
-    /// `[targets, sources]`, ternary or 8-bit.
+    /// `[targets, sources]`, ternary or 8-bit; has columns for sources that take no part too.
     Matrix(String),
     /// Each neuron to the one of the same number, weight 1.
     Identity,
@@ -170,6 +172,8 @@ pub struct Projection {
     pub source: Source,
     /// To where.
     pub target: Target,
+    /// Which neurons of the source take part; all where there is none.
+    pub sources: Option<Range<usize>>,
     /// With which weights.
     pub weights: Weights,
     /// Extra steps in the synapse, where the chip has such delays.
@@ -187,6 +191,11 @@ impl Network {
         (0..u32::try_from(self.groups.len()).expect("invariant: groups are few")).map(GroupId)
     }
 
+    /// The neurons or channels of its source that take part in a projection.
+    pub fn sources(&self, projection: &Projection) -> Range<usize> {
+        projection.sources.clone().unwrap_or(0..self.n_sources(projection.source))
+    }
+
     /// Neurons, or channels, at a source.
     pub fn n_sources(&self, source: Source) -> usize {
         match source {
@@ -194,6 +203,13 @@ impl Network {
             Source::Tick => 1,
             Source::Port(group, _) => self.group(group).n_neurons,
         }
+    }
+}
+
+impl Projection {
+    /// A projection from all neurons of a source, without delay.
+    pub fn new(source: Source, target: Target, weights: Weights) -> Self {
+        Self { source, target, sources: None, weights, delay_steps: 0 }
     }
 }
 

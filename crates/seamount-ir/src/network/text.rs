@@ -94,6 +94,10 @@ impl Network {
             Weights::Ones => Value::Word("ones".into()),
         };
         let mut attributes = vec![("weights".to_owned(), weights)];
+        if let Some(sources) = &projection.sources {
+            attributes.push(("first_source".into(), int(sources.start)));
+            attributes.push(("n_sources".into(), int(sources.len())));
+        }
         if projection.delay_steps > 0 {
             attributes.push(("delay".into(), Value::Int(i64::from(projection.delay_steps))));
         }
@@ -140,9 +144,16 @@ impl Network {
             Some(Value::Word(word)) if word == "ones" => Weights::Ones,
             _ => return Err(reader.error("`weights` is a constant, `identity` or `ones`")),
         };
+        let first_source: Option<usize> = reader.attributes.int("first_source")?;
+        let n_sources: Option<usize> = reader.attributes.int("n_sources")?;
+        let sources = match (first_source, n_sources) {
+            (None, None) => None,
+            (Some(first), Some(n)) => Some(first..first.saturating_add(n)),
+            _ => return Err(reader.error("`first_source` and `n_sources` come together")),
+        };
         let delay_steps = reader.attributes.int("delay")?.unwrap_or(0);
         reader.finish()?;
-        Ok(Projection { source, target, weights, delay_steps })
+        Ok(Projection { source, target, sources, weights, delay_steps })
     }
 }
 

@@ -6,11 +6,13 @@
 //!   or 8-bit; names and scales have a text form.
 //! - `body`: a body reads and sets only what is declared; its operations keep the rules of kernels.
 //! - `width`: a group has neurons, a port's payloads have between 1 bit and the word's, a logit's unit is positive.
-//! - `project`: a projection joins existing ends of fitting sizes; every accumulator is fed, and the logits are.
+//! - `project`: a projection joins existing ends of fitting sizes, and some sources of those that there are, all if one by
+//!   one; every accumulator is fed, and the logits are.
 //! - `acyclic`: tokens pass the groups in one direction; what is carried from token to token is state.
 //! - `balance`: once `latency_steps` is known, all paths to a group are equally long, and the logits arrive then.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::{BodyOp, Group, GroupId, Network, Port, Source, Target, Weights};
 use crate::kernel::verify::{check_arg, check_scalar};
@@ -129,6 +131,12 @@ impl Network {
                 continue;
             }
             let n_sources = self.n_sources(projection.source);
+            if let Some(Range { start, end }) = projection.sources {
+                let exist = start < end && end <= n_sources && projection.weights != Weights::Identity;
+                findings.require(exist, "project", &at, || {
+                    format!("takes sources {start}..{end} of {n_sources}, with {:?}", projection.weights)
+                });
+            }
             let n_targets = match projection.target {
                 Target::Accumulator(group, accumulator) => {
                     fed.insert((group, accumulator));

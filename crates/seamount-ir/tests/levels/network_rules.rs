@@ -115,6 +115,9 @@ fn projections_join_existing_ends_of_fitting_sizes() {
         ),
         "projection 3: joins 2 neurons one by one to 3 [project]"
     );
+    let taking = |sources: std::ops::Range<usize>| changed(|network| network.projections[3].sources = Some(sources));
+    assert_eq!(taking(1..1), "projection 3: takes sources 1..1 of 2, with Matrix(\"head\") [project]");
+    assert_eq!(taking(1..3), "projection 3: takes sources 1..3 of 2, with Matrix(\"head\") [project]");
 }
 
 #[test]

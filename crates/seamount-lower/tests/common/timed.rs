@@ -19,6 +19,8 @@ pub struct Timed<'n> {
     weights: BTreeMap<String, Vec<i8>>,
     /// The logits of the steps to come.
     logits: VecDeque<Vector>,
+    /// Sums that did not fit an accumulator.
+    pub n_overflows: u64,
 }
 
 impl<'n> Timed<'n> {
@@ -39,6 +41,7 @@ impl<'n> Timed<'n> {
                 .collect(),
             weights: weights.collect(),
             logits: VecDeque::new(),
+            n_overflows: 0,
         }
     }
 
@@ -60,6 +63,16 @@ impl<'n> Timed<'n> {
                 .iter_mut()
                 .map(|sums| sums.pop_front().unwrap_or_else(|| vec![0; group.n_neurons]))
                 .collect();
+            // The spikes of a step are added exactly; what the whole does not fit in overflows once.
+            let overflowed = |sum: i64| match network.overflow {
+                Overflow::Saturate => network.accumulator.saturate(sum),
+                Overflow::Wrap => network.accumulator.wrap(sum),
+            };
+            let mut sums = sums;
+            for sum in sums.iter_mut().flatten() {
+                let exact = std::mem::replace(sum, overflowed(*sum));
+                self.n_overflows += u64::from(exact != *sum);
+            }
             let mut ports = vec![vec![0; group.n_neurons]; group.ports.len()];
             for neuron in (0..group.n_neurons).filter(|&neuron| sums[group.tick][neuron] != 0) {
                 let mut locals: Vector = Vec::new();
@@ -119,11 +132,7 @@ impl<'n> Timed<'n> {
                     Weights::Identity => i64::from(from == neuron),
                     Weights::Ones => 1,
                 };
-                *sum += payloads.iter().enumerate().map(|(from, payload)| weight(from) * payload).sum::<i64>();
-                *sum = match network.overflow {
-                    Overflow::Saturate => network.accumulator.saturate(*sum),
-                    Overflow::Wrap => network.accumulator.wrap(*sum),
-                };
+                *sum += network.sources(projection).map(|from| weight(from) * payloads[from]).sum::<i64>();
             }
         }
     }

@@ -119,19 +119,14 @@ fn build(vocab_size: usize, width: usize, seed: u32, head_on_host: bool, raw: &[
             let data = [Data::Identity, Data::Ones, Data::Ternary, Data::Int8][(seed / 3 % 4) as usize];
             project(&mut network, &mut random, source, Target::Accumulator(id, 0), data);
         }
-        network.projections.push(Projection {
-            source: tick,
-            target: Target::Accumulator(id, 1),
-            weights: Weights::Ones,
-            delay_steps: 0,
-        });
+        network.projections.push(Projection::new(tick, Target::Accumulator(id, 1), Weights::Ones));
         if let Some(skip) = skip {
             project(&mut network, &mut random, skip, Target::Accumulator(id, 2), Data::Ternary);
         }
         before.push((Source::Port(id, 0), Source::Port(id, 1)));
     }
     let (source, _) = *before.last().unwrap();
-    network.projections.push(Projection { source, target: Target::Logits, weights: Weights::Identity, delay_steps: 0 });
+    network.projections.push(Projection::new(source, Target::Logits, Weights::Identity));
     network.verify().expect("the builder keeps the rules")
 }
 
@@ -191,7 +186,10 @@ fn project(network: &mut Network, random: &mut Random, source: Source, target: T
         Data::Ternary | Data::Identity => matrix(Elem::Ternary, 1),
         Data::Int8 => matrix(Elem::I8, 127),
     };
-    network.projections.push(Projection { source, target, weights, delay_steps: 0 });
+    // A part of the sources, as of a sum in parts.
+    let first = usize::try_from(random.around_zero(3)).unwrap_or(0);
+    let sources = (weights != Weights::Identity && first > 0 && first < n_sources).then_some(first..n_sources);
+    network.projections.push(Projection { sources, ..Projection::new(source, target, weights) });
 }
 
 /// A linear congruential generator (Knuth's MMIX constants, high bits), for data that need not be shrunk.
