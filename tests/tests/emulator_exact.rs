@@ -12,6 +12,7 @@ use seamount_ir::fixed::{Interpreter, LOGITS};
 use seamount_partition::WeightEncoding;
 use seamount_program::{Place, Program};
 use seamount_quant::config::QuantConfig;
+use seamount_report::Report;
 use seamount_tests::{checkpoint, heldout_tokens};
 
 const N_TOKENS: usize = 256;
@@ -117,6 +118,37 @@ fn what_a_token_does_is_the_same_in_both_ways() {
     for (a, b) in one_at_a_time.events().iter().zip(every_step.events()) {
         assert_eq!((a.spikes, a.synaptic_ops, a.hops), (b.spikes, b.synaptic_ops, b.hops));
         assert!(a.instructions >= b.instructions, "quiet steps cost instructions");
+    }
+}
+
+#[test]
+fn groups_send_in_the_step_that_the_report_says_and_no_more_than_it_says() {
+    let program = Arc::new(stories().program.clone());
+    let report = Report::of(&program);
+    let mut emulator = Emulator::new(Arc::clone(&program)).unwrap();
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..4];
+    let latency = report.steps.len() as u64;
+    assert_eq!(latency, u64::from(program.host.latency_steps));
+    let mut senders = BTreeMap::<u32, Vec<u32>>::new();
+    for &token in tokens {
+        for step in &report.steps {
+            let mut recorder = Recorder::default();
+            let token = (step.step == 0).then_some(token);
+            emulator.step_observed(token, &mut recorder).unwrap();
+            for spike in &recorder.spikes {
+                assert_eq!(spike.site.step % latency, u64::from(step.step));
+                senders.entry(step.step).or_default().push(spike.site.group);
+            }
+            let events = emulator.step_events().iter().map(|events| events.synaptic_ops);
+            assert!(events.clone().sum::<u64>() <= step.n_synaptic_ops, "step {}", step.step);
+            assert!(events.max().unwrap() <= step.n_synaptic_ops_max, "step {}", step.step);
+        }
+    }
+    for step in &report.steps {
+        let sent = senders.entry(step.step).or_default();
+        sent.sort_unstable();
+        sent.dedup();
+        assert_eq!(*sent, step.groups, "step {}", step.step);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::iter::Sum;
 use std::ops::AddAssign;
 
+use schemars::JsonSchema;
 use seamount_program::{Place, Program};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -11,7 +12,7 @@ use crate::account::count;
 use crate::resource::{ratio, rounded};
 
 /// What an engine counted on one core, or on several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventCounts {
     /// Spikes sent.
     pub spikes: u64,
@@ -34,7 +35,7 @@ pub struct EventCounts {
 }
 
 /// A kind of event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// [`EventCounts::spikes`].
@@ -58,7 +59,7 @@ pub enum EventKind {
 }
 
 /// What happened while a program ran.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activity {
     /// Tokens that were sent.
     pub n_tokens: u64,
@@ -79,7 +80,7 @@ pub struct Activity {
 }
 
 /// Averages a token.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PerToken {
     /// Steps.
     pub steps: f64,
@@ -104,7 +105,7 @@ pub struct PerToken {
 }
 
 /// The neurocore on which most events of a kind happened; the first among equals.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Busiest {
     /// The kind.
     pub event: EventKind,
@@ -123,7 +124,7 @@ pub struct Busiest {
 }
 
 /// What happened on a neurocore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CoreCounts {
     /// Index of the core in the program.
     pub core_idx: u32,
@@ -141,6 +142,12 @@ pub enum ActivityError {
         expected: usize,
         /// Cores counted.
         found: usize,
+    },
+    /// The counts are those of other cores.
+    #[error("events were counted on core {core_idx}, which is no neurocore of the program")]
+    NotANeurocore {
+        /// Index of the core.
+        core_idx: u32,
     },
 }
 
@@ -185,6 +192,25 @@ impl Activity {
     }
 }
 
+impl Activity {
+    /// Whether an activity that was read can be the program's: it counts on the program's neurocores.
+    ///
+    /// # Errors
+    /// [`ActivityError`] if it counts on fewer or on others.
+    pub fn check(&self, program: &Program) -> Result<(), ActivityError> {
+        let places = || (0..).zip(&program.cores).filter(|(_, core)| core.place != Place::Host);
+        let expected = places().count();
+        if self.cores.len() != expected {
+            return Err(ActivityError::Cores { expected, found: self.cores.len() });
+        }
+        let other = places().zip(&self.cores).find(|((core_idx, _), counts)| counts.core_idx != *core_idx);
+        match other {
+            Some((_, counts)) => Err(ActivityError::NotANeurocore { core_idx: counts.core_idx }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl EventKind {
     /// All kinds, in the order of reports.
     pub const ALL: [Self; 9] = [
@@ -226,6 +252,21 @@ impl EventKind {
             Self::ChipCrossings => counts.chip_crossings,
             Self::AccumulatorOverflows => counts.accumulator_overflows,
             Self::RegisterSaturations => counts.register_saturations,
+        }
+    }
+
+    /// Where they are counted.
+    pub(crate) fn of_mut(self, counts: &mut EventCounts) -> &mut u64 {
+        match self {
+            Self::Spikes => &mut counts.spikes,
+            Self::ZeroPayloads => &mut counts.zero_payloads,
+            Self::Messages => &mut counts.messages,
+            Self::SynapticOps => &mut counts.synaptic_ops,
+            Self::Instructions => &mut counts.instructions,
+            Self::Hops => &mut counts.hops,
+            Self::ChipCrossings => &mut counts.chip_crossings,
+            Self::AccumulatorOverflows => &mut counts.accumulator_overflows,
+            Self::RegisterSaturations => &mut counts.register_saturations,
         }
     }
 

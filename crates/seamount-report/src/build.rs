@@ -3,14 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use seamount_program::{Core, Dest, Encoding, Place, Program, Slice};
+use seamount_arch::{Parameter, Status};
+use seamount_program::{Core, Dest, Encoding, Flow, Place, Program, Slice};
 
 use crate::account::{self, CoreAccount, count, index};
 use crate::report::{
     ArchSection, ChipRow, CoreRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind, LayerRow, LimitRow,
-    Mapping, ProgramSection, Report, RunsOn, SCHEMA_VERSION, SliceRow, WeightEncoding, find,
+    Mapping, ParameterRow, ParameterStatus, ProgramSection, Report, RunsOn, SCHEMA_VERSION, SliceRow, WeightEncoding,
+    find,
 };
 use crate::resource::{Resource, ratio, rounded};
+use crate::traffic;
 use crate::usage::Usage;
 
 /// How many cores [`Report::fullest_cores`] has.
@@ -26,6 +29,7 @@ impl Report {
         let cores = cores(program, &accounts);
         let limits = limits(program, &cores);
         let chips = chips(program, &cores);
+        let flow = program.flow();
         Self {
             schema_version: SCHEMA_VERSION,
             program: program_section(program),
@@ -33,9 +37,13 @@ impl Report {
             mapping: mapping(program, &accounts, &cores, &chips),
             encodings: encodings(program, &accounts),
             layers: layers(program, &accounts, &kinds),
-            groups: groups(program, &accounts, &kinds),
+            groups: groups(program, &accounts, &kinds, &flow),
             fullest_cores: fullest(&cores),
             host_cores: host_cores(program, &accounts),
+            edges: traffic::edges(&flow),
+            steps: traffic::steps(program, &flow),
+            traffic: traffic::traffic(program),
+            parameters: parameters(program),
             limits,
             chips,
             cores,
@@ -233,7 +241,7 @@ fn layer_name(program: &Program, kind: LayerKind, layer: Option<u32>) -> String 
     }
 }
 
-fn groups(program: &Program, accounts: &[CoreAccount], kinds: &[LayerKind]) -> Vec<GroupRow> {
+fn groups(program: &Program, accounts: &[CoreAccount], kinds: &[LayerKind], flow: &Flow) -> Vec<GroupRow> {
     let key = |group: u32, runs_on| (index(group) < kinds.len()).then_some((group, runs_on));
     let row = |((group_idx, runs_on), part): ((u32, RunsOn), Part)| {
         let group = &program.groups[index(group_idx)];
@@ -243,6 +251,7 @@ fn groups(program: &Program, accounts: &[CoreAccount], kinds: &[LayerKind]) -> V
             kind: kinds[index(group_idx)],
             layer: group.layer,
             body: program.body_of(group_idx).map(|body| body.name.clone()).unwrap_or_default(),
+            step: flow.steps[index(group_idx)],
             runs_on,
             n_cores: part.n_cores,
             chips: part.chips.into_iter().collect(),
@@ -250,6 +259,23 @@ fn groups(program: &Program, accounts: &[CoreAccount], kinds: &[LayerKind]) -> V
         }
     };
     parts(program, accounts, key).into_iter().map(row).collect()
+}
+
+fn parameters(program: &Program) -> Vec<ParameterRow> {
+    let row = |parameter: Parameter<'_>| ParameterRow {
+        name: parameter.name.to_owned(),
+        value: serde_json::to_value(parameter.value).expect("invariant: numbers, words and lists are JSON"),
+        unit: parameter.unit.to_owned(),
+        status: match parameter.status {
+            Status::Published => ParameterStatus::Published,
+            Status::Measured => ParameterStatus::Measured,
+            Status::Assumed => ParameterStatus::Assumed,
+        },
+        source: parameter.source.to_owned(),
+        note: parameter.note.to_owned(),
+        about: parameter.about.to_owned(),
+    };
+    program.arch.parameters().map(row).collect()
 }
 
 /// The kind of the layer of each group.
@@ -267,8 +293,7 @@ fn kinds(program: &Program) -> Vec<LayerKind> {
 /// The groups that a destination feeds.
 fn targets(program: &Program, dest: Dest) -> impl Iterator<Item = u32> {
     let core = program.cores.get(index(dest.core_idx));
-    let blocks = core.into_iter().flat_map(|core| core.synapse_blocks.iter().map(move |block| (core, block)));
-    let fed = blocks.filter(move |(_, block)| block.has_axon(dest.axon));
+    let fed = core.into_iter().flat_map(move |core| core.blocks_of(dest.axon).map(move |block| (core, block)));
     fed.filter_map(|(core, block)| core.slices.get(index(block.slice)).map(|slice| slice.group))
 }
 

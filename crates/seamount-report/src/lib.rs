@@ -1,8 +1,9 @@
 //! Says what a program holds, where it lies, how full the chips are and which limit binds.
 //!
 //! Entry point: [`Report::of`]. [`Report::with_activity`] adds what an engine counted while the program ran. A report
-//! serializes to stable JSON, which `docs/report.md` describes key by key, and its [`to_text`](Report::to_text) is for
-//! terminals.
+//! serializes to stable JSON, which `docs/report.md` describes key by key and [`Report::json_schema`] as a schema; its
+//! [`to_text`](Report::to_text) is for terminals, its [`to_html`](Report::to_html) for browsers, and
+//! [`diff`](Report::diff) says what changed from one mapping to another.
 //!
 //! **Invariant:** this crate reads a program and plain counts; it knows no model, no core map and no engine.
 //!
@@ -12,16 +13,23 @@
 mod account;
 mod activity;
 mod build;
+mod diff;
+mod diff_text;
+mod html;
 mod report;
 mod resource;
+mod schema;
 mod table;
 mod text;
+mod traffic;
 mod usage;
 
 pub use activity::{Activity, ActivityError, Busiest, CoreCounts, EventCounts, EventKind, PerToken};
+pub use diff::{AmountChange, DiffSide, GroupChange, LayerChange, LimitChange, ReportDiff, Share, ValueChange};
 pub use report::{
-    ArchSection, ChipRow, CoreRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind, LayerRow, LimitRow,
-    Mapping, ProgramSection, Report, RunsOn, SCHEMA_VERSION, SliceRow, WeightEncoding,
+    ArchSection, ChipLinkRow, ChipRow, CoreRow, EdgeRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind,
+    LayerRow, LimitRow, LinkDirection, Mapping, ParameterRow, ParameterStatus, ProgramSection, Report, RouterLinkRow,
+    RunsOn, SCHEMA_VERSION, SliceRow, StepRow, Traffic, WeightEncoding,
 };
 pub use resource::Resource;
 pub use text::DEFAULT_WIDTH;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Activity, Resource, Usage};
@@ -10,7 +11,7 @@ use crate::{Activity, Resource, Usage};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What a program holds, where it lies and which limit binds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -36,12 +37,20 @@ pub struct Report {
     pub cores: Vec<CoreRow>,
     /// Cores that the host plays, in the order of the program.
     pub host_cores: Vec<HostCoreRow>,
+    /// Who feeds whom, in the order of the senders; the host comes first.
+    pub edges: Vec<EdgeRow>,
+    /// The steps of a token.
+    pub steps: Vec<StepRow>,
+    /// Where the messages of a token pass.
+    pub traffic: Traffic,
+    /// The numbers of the system, with where they come from.
+    pub parameters: Vec<ParameterRow>,
     /// What happened while the program ran; `None` if it did not run.
     pub activity: Option<Activity>,
 }
 
 /// The program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgramSection {
     /// Name of the model.
     pub model: String,
@@ -74,7 +83,7 @@ pub struct ProgramSection {
 }
 
 /// The system.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ArchSection {
     /// Its name.
     pub name: String,
@@ -101,7 +110,7 @@ pub struct ArchSection {
 }
 
 /// What is used of the system, and what the host does instead.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mapping {
     /// Chips that hold anything.
     pub n_chips_used: u64,
@@ -126,7 +135,7 @@ pub struct Mapping {
 }
 
 /// What is used of one resource, over all neurocores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitRow {
     /// The resource.
     pub resource: Resource,
@@ -149,7 +158,7 @@ pub struct LimitRow {
 }
 
 /// Weights of one encoding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EncodingRow {
     /// How a row is written.
     pub encoding: WeightEncoding,
@@ -166,7 +175,7 @@ pub struct EncodingRow {
 }
 
 /// How a row of weights is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightEncoding {
     /// Two bits a neuron.
@@ -178,7 +187,7 @@ pub enum WeightEncoding {
 }
 
 /// Who runs a neuron.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunsOn {
     /// Neurocores.
@@ -188,7 +197,7 @@ pub enum RunsOn {
 }
 
 /// A chip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChipRow {
     /// Its number.
     pub chip: u32,
@@ -203,7 +212,7 @@ pub struct ChipRow {
 }
 
 /// A layer, as far as the chips or the host run it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerRow {
     /// What kind of layer.
     pub kind: LayerKind,
@@ -224,7 +233,7 @@ pub struct LayerRow {
 }
 
 /// A kind of layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LayerKind {
     /// Groups of no block that the host sends to.
@@ -236,7 +245,7 @@ pub enum LayerKind {
 }
 
 /// A neuron group, as far as the chips or the host run it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupRow {
     /// Its index in the program.
     pub group_idx: u32,
@@ -248,6 +257,9 @@ pub struct GroupRow {
     pub layer: Option<u32>,
     /// Name of its body.
     pub body: String,
+    /// The step in which it works on a token, counted from the step that the token is sent in; `None` if it hears nothing
+    /// of a token.
+    pub step: Option<u32>,
     /// Who runs it.
     pub runs_on: RunsOn,
     /// Cores that hold any of it.
@@ -259,7 +271,7 @@ pub struct GroupRow {
 }
 
 /// A neurocore among the fullest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FullestCore {
     /// Its index in the program.
     pub core_idx: u32,
@@ -268,7 +280,7 @@ pub struct FullestCore {
 }
 
 /// A neurocore.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoreRow {
     /// Its index in the program.
     pub core_idx: u32,
@@ -287,7 +299,7 @@ pub struct CoreRow {
 }
 
 /// A core that the host plays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostCoreRow {
     /// Its index in the program.
     pub core_idx: u32,
@@ -298,7 +310,7 @@ pub struct HostCoreRow {
 }
 
 /// Consecutive neurons of a group on one core.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SliceRow {
     /// Index of the group.
     pub group_idx: u32,
@@ -308,6 +320,147 @@ pub struct SliceRow {
     pub first_neuron: u32,
     /// How many neurons.
     pub n_neurons: u32,
+}
+
+/// Output axons from one group to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeRow {
+    /// Index of the group that sends; `None` for the host.
+    pub from_group_idx: Option<u32>,
+    /// Index of the group that is fed; `None` for the logits that the host reads.
+    pub to_group_idx: Option<u32>,
+    /// Steps that spikes wait in the synapse, beyond the one that every spike takes.
+    pub delay_steps: u32,
+    /// Its output axons: the messages of a token without zero payloads.
+    pub n_messages: u64,
+    /// Weights that these messages meet; none at the host.
+    pub n_synaptic_ops: u64,
+}
+
+/// A step of a token that finds the chips idle. Counts are those of a token without zero payloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRow {
+    /// Its number; the token is sent in step 0.
+    pub step: u32,
+    /// Indices of the groups that work, in the order of the program.
+    pub groups: Vec<u32>,
+    /// Neurocores that hold any of them.
+    pub n_cores: u64,
+    /// Messages that these groups send; they arrive in the next step.
+    pub n_messages: u64,
+    /// Weights that meet an arriving payload, on all neurocores.
+    pub n_synaptic_ops: u64,
+    /// The same on the neurocore that has the most of them.
+    pub n_synaptic_ops_max: u64,
+    /// That neurocore, as an index of the program; the first of equals; `None` if nothing arrives.
+    pub busiest_core_idx: Option<u32>,
+}
+
+/// Messages of a token without zero payloads: one for each output axon.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Traffic {
+    /// From neurocore to neurocore.
+    pub n_messages: u64,
+    /// From or to the host, or a core that it plays; their way is not known.
+    pub n_host_messages: u64,
+    /// Links between routers that the messages pass.
+    pub n_hops: u64,
+    /// Borders between chips among them.
+    pub n_chip_crossings: u64,
+    /// The most that pass one link between routers.
+    pub n_messages_max: u64,
+    /// The most that pass from one chip to a neighbor.
+    pub n_chip_messages_max: u64,
+    /// Links between routers that any pass, row by row.
+    pub router_links: Vec<RouterLinkRow>,
+    /// Borders between chips that any pass, by the chip that they leave.
+    pub chip_links: Vec<ChipLinkRow>,
+}
+
+/// A link from a router to its neighbor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RouterLinkRow {
+    /// Column of the router, over all chips.
+    pub x: u32,
+    /// Row of the router, over all chips.
+    pub y: u32,
+    /// Where the link leads.
+    pub direction: LinkDirection,
+    /// Messages that pass it.
+    pub n_messages: u64,
+}
+
+/// Where a link leads from its router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkDirection {
+    /// To the next column.
+    East,
+    /// To the column before.
+    West,
+    /// To the next row.
+    South,
+    /// To the row before.
+    North,
+}
+
+/// All links from a chip to a neighbor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChipLinkRow {
+    /// The chip that messages leave.
+    pub from_chip: u32,
+    /// The chip that they enter.
+    pub to_chip: u32,
+    /// Messages that pass.
+    pub n_messages: u64,
+}
+
+/// A number of the system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ParameterRow {
+    /// Its section and key in an architecture file.
+    pub name: String,
+    /// Its value.
+    pub value: serde_json::Value,
+    /// The unit of the value; empty for a choice or a list of places.
+    pub unit: String,
+    /// How well it is known.
+    pub status: ParameterStatus,
+    /// Where it was found; empty only where it is assumed.
+    pub source: String,
+    /// What else there is to know.
+    pub note: String,
+    /// What it means.
+    pub about: String,
+}
+
+/// How well a number is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterStatus {
+    /// Stated by the maker, or plain arithmetic on such numbers.
+    Published,
+    /// Measured by others on the chip, or fitted to what they measured.
+    Measured,
+    /// A choice that keeps the number adjustable.
+    Assumed,
+}
+
+impl ProgramSection {
+    /// The options by name, as `quant.payload.bits` where they are nested.
+    pub fn flat_options(&self) -> Vec<(String, serde_json::Value)> {
+        fn add(name: &str, value: &serde_json::Value, leaves: &mut Vec<(String, serde_json::Value)>) {
+            match value {
+                serde_json::Value::Object(fields) if !fields.is_empty() => {
+                    fields.iter().for_each(|(key, value)| add(&format!("{name}.{key}"), value, leaves));
+                }
+                _ => leaves.push((name.to_owned(), value.clone())),
+            }
+        }
+        let mut leaves = Vec::new();
+        self.options.iter().for_each(|(name, value)| add(name, value, &mut leaves));
+        leaves
+    }
 }
 
 impl Report {

@@ -1,12 +1,13 @@
 //! What a neurocore has only so much of.
 
+use schemars::JsonSchema;
 use seamount_arch::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::Usage;
 
 /// A resource of a neurocore that the arch limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
     /// All memory, in bytes.

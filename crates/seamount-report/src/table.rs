@@ -62,6 +62,11 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// Whether it has no rows.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The lines, indented, at most `width` wide if leaving out and cutting can do it.
     pub(crate) fn lines(&self, width: usize) -> Vec<String> {
         let headings: Vec<_> = self.columns.iter().map(|column| column.heading.to_owned()).collect();

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::account::count;
 use crate::activity::{Activity, Busiest, EventKind};
-use crate::report::{CoreRow, EncodingRow, GroupRow, LayerRow, Report, RunsOn, SliceRow, WeightEncoding};
+use crate::report::{
+    CoreRow, EncodingRow, GroupRow, LayerRow, LinkDirection, Report, RunsOn, SliceRow, WeightEncoding,
+};
 use crate::resource::ratio;
 use crate::table::{Table, bar, counted, extra, flexible, grouped, kib, number, percent, tenths, text};
 use crate::usage::Usage;
@@ -35,6 +37,7 @@ impl Report {
         page.layers(self);
         page.groups(self);
         page.fullest(self);
+        page.token(self);
         if let Some(activity) = &self.activity {
             page.activity(activity);
         }
@@ -60,7 +63,8 @@ impl Page {
         self.lines.push(format!("{} on {}", program.model, arch.name));
         self.field("system", &format!("{}, sha256 {:.16}", arch.description, arch.sha256));
         self.field("producer", &program.producer);
-        let options: Vec<_> = program.options.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
+        let options: Vec<_> =
+            program.flat_options().iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
         self.field("options", &options.join(", "));
         let file = program.file_bytes.map(|bytes| format!("{} bytes", grouped(bytes)));
         self.field("file", &file.unwrap_or_default());
@@ -224,6 +228,43 @@ impl Page {
         self.table(&table);
     }
 
+    /// What a token does if no payload is zero, which needs no run to know.
+    fn token(&mut self, report: &Report) {
+        self.heading("A token without zero payloads");
+        let traffic = &report.traffic;
+        let in_all: u64 = report.steps.iter().map(|step| step.n_synaptic_ops).sum();
+        let in_series: u64 = report.steps.iter().map(|step| step.n_synaptic_ops_max).sum();
+        let busiest = report.steps.iter().rev().max_by_key(|step| step.n_synaptic_ops_max);
+        let work = format!(
+            "{} synaptic operations, {} on the busiest core of each step in series",
+            grouped(in_all),
+            grouped(in_series)
+        );
+        self.field("work", &work);
+        let core = |core_idx: Option<u32>| core_idx.and_then(|core_idx| report.core(core_idx)).map(place);
+        if let Some((step, core)) = busiest.and_then(|step| Some((step, core(step.busiest_core_idx)?))) {
+            let of = step.groups.iter().filter_map(|group| report.groups.iter().find(|row| row.group_idx == *group));
+            let groups: Vec<_> = of.map(|row| row.name.as_str()).collect();
+            let during = if groups.is_empty() { String::new() } else { format!(", while {} works", groups.join(", ")) };
+            let n_ops = grouped(step.n_synaptic_ops_max);
+            self.field("busiest step", &format!("{} with {n_ops} on {core}{during}", step.step));
+        }
+        let (messages, hops) = (counted(traffic.n_messages, "message"), counted(traffic.n_hops, "hop"));
+        let crossings = counted(traffic.n_chip_crossings, "chip crossing");
+        let host = grouped(traffic.n_host_messages);
+        self.field("traffic", &format!("{messages} between cores, {hops}, {crossings}; {host} with the host"));
+        if let Some(link) = traffic.router_links.iter().rev().max_by_key(|link| link.n_messages) {
+            let direction = match link.direction {
+                LinkDirection::East => "east",
+                LinkDirection::West => "west",
+                LinkDirection::South => "south",
+                LinkDirection::North => "north",
+            };
+            let messages = counted(link.n_messages, "message");
+            self.field("busiest link", &format!("{messages} from router ({}, {}) {direction}", link.x, link.y));
+        }
+    }
+
     fn activity(&mut self, activity: &Activity) {
         let (tokens, steps) = (counted(activity.n_tokens, "token"), counted(activity.n_steps, "step"));
         self.heading(&format!("Activity: {tokens} in {steps}"));
@@ -364,26 +405,28 @@ fn part(name: String, second: String, n_cores: u64, usage: &Usage) -> [String; 1
     ]
 }
 
-/// `0`, `0, 3`, `0-4`, `0-4, +2` or `host`.
 fn chips(row: &LayerRow) -> String {
-    let mut runs = row.chips.chunk_by(|a, b| a + 1 == *b);
-    let run = |run: &[u32]| match run {
+    match row.runs_on {
+        RunsOn::Host => "host".to_owned(),
+        RunsOn::Chip => runs(&row.chips),
+    }
+}
+
+/// Ascending numbers in short: `0`, `0-4`, or `0-4 +2` for two more.
+pub(crate) fn runs(numbers: &[u32]) -> String {
+    let Some(first) = numbers.chunk_by(|a, b| a + 1 == *b).next() else { return String::new() };
+    let run = match first {
         [first, .., last] => format!("{first}-{last}"),
-        [only] => only.to_string(),
-        [] => String::new(),
+        _ => first[0].to_string(),
     };
-    match (row.runs_on, runs.next()) {
-        (RunsOn::Host, _) => "host".to_owned(),
-        (RunsOn::Chip, None) => String::new(),
-        (RunsOn::Chip, Some(first)) => match row.chips.len() - first.len() {
-            0 => run(first),
-            others => format!("{} +{others}", run(first)),
-        },
+    match numbers.len() - first.len() {
+        0 => run,
+        others => format!("{run} +{others}"),
     }
 }
 
 /// A text without its quotes.
-fn plain(value: &serde_json::Value) -> String {
+pub(crate) fn plain(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

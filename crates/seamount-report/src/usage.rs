@@ -3,11 +3,12 @@
 use std::iter::Sum;
 use std::ops::AddAssign;
 
+use schemars::JsonSchema;
 use seamount_program::CoreMemory;
 use serde::{Deserialize, Serialize};
 
 /// Memory, tables and weights of a slice, a core, a layer or everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Neurons.
     pub n_neurons: u64,

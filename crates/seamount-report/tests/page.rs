@@ -5,7 +5,10 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{ten_tokens, two_blocks};
-use seamount_report::{EventKind, LayerKind, Report, Resource, RunsOn, SCHEMA_VERSION, WeightEncoding};
+use seamount_report::{
+    EventKind, LayerKind, LinkDirection, ParameterStatus, Report, ReportDiff, Resource, RunsOn, SCHEMA_VERSION,
+    WeightEncoding,
+};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/report.md");
@@ -13,6 +16,9 @@ const PAGE: &str = include_str!("../../../docs/report.md");
 /// Objects that stand in several places and are described once, and the names under which they stand.
 const SHARED: [(&str, &[&str]); 3] =
     [("usage", &["usage", "host_usage"]), ("counts", &["counts", "host_counts"]), ("slices[]", &["slices[]"])];
+
+/// The same for what a layer or a group takes on either side of a comparison.
+const PARTS: [&str; 4] = ["diff.layers[].before", "diff.layers[].after", "diff.groups[].before", "diff.groups[].after"];
 
 /// Objects whose keys are the program's own.
 const OPEN: [&str; 1] = ["program.options"];
@@ -34,6 +40,7 @@ fn add_keys(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
                         items.iter().for_each(|item| add_keys(item, &below, keys));
                     }
                     _ if OPEN.contains(&path.as_str()) => {}
+                    _ if PARTS.contains(&path.as_str()) => add_keys(value, "part", keys),
                     _ => add_keys(value, shared("").unwrap_or(&path), keys),
                 }
             }
@@ -57,10 +64,27 @@ fn report() -> Report {
     Report::of(&program).with_file_bytes(1).with_activity(ten_tokens(&program))
 }
 
+/// A comparison that has a row in each list.
+fn diff() -> ReportDiff {
+    let mut program = two_blocks();
+    let before = Report::of(&program);
+    program.arch = common::arch("loihi2-vpx");
+    program.meta.options.clear();
+    program.cores.swap(1, 3);
+    let place = program.cores[1].place;
+    program.cores[1].place = program.cores[2].place;
+    program.cores[2].place = place;
+    let diff = before.diff(&Report::of(&program));
+    assert!(![diff.options.len(), diff.parameters.len(), diff.layers.len(), diff.groups.len()].contains(&0));
+    diff
+}
+
 #[test]
 fn the_page_has_each_key_and_no_other() {
     let mut written = BTreeSet::new();
     add_keys(&serde_json::to_value(report()).unwrap(), "", &mut written);
+    add_keys(&serde_json::json!({ "diff": diff() }), "", &mut written);
+    written.remove("diff");
     assert!(written.len() > 100, "{written:?}");
     let described: BTreeSet<_> =
         rows().into_iter().filter(|(_, cells)| cells.len() == 2).map(|(key, _)| key.to_owned()).collect();
@@ -94,6 +118,12 @@ fn the_page_has_each_word_that_a_value_can_be() {
     for encoding in [WeightEncoding::Dense2, WeightEncoding::Dense8, WeightEncoding::Sparse] {
         words.push(word(serde_json::to_value(encoding).unwrap()));
     }
+    for direction in [LinkDirection::East, LinkDirection::West, LinkDirection::South, LinkDirection::North] {
+        words.push(word(serde_json::to_value(direction).unwrap()));
+    }
+    for status in [ParameterStatus::Published, ParameterStatus::Measured, ParameterStatus::Assumed] {
+        words.push(word(serde_json::to_value(status).unwrap()));
+    }
     for runs_on in [RunsOn::Chip, RunsOn::Host] {
         words.push(word(serde_json::to_value(runs_on).unwrap()));
     }
@@ -106,5 +136,5 @@ fn the_page_has_each_word_that_a_value_can_be() {
 
 #[test]
 fn the_page_names_the_version() {
-    assert!(PAGE.contains(&format!("This page describes version {SCHEMA_VERSION}.")));
+    assert!(PAGE.contains(&format!("This page describes version {SCHEMA_VERSION}, ")));
 }

@@ -4,7 +4,9 @@ mod common;
 
 use common::{arch, ten_tokens, two_blocks};
 use seamount_arch::Arch;
-use seamount_report::{Activity, ActivityError, EventCounts, LayerKind, Report, Resource, RunsOn, Usage};
+use seamount_report::{
+    Activity, ActivityError, EventCounts, LayerKind, LinkDirection, Report, Resource, RunsOn, Usage,
+};
 
 fn report() -> Report {
     let program = two_blocks();
@@ -39,6 +41,11 @@ fn json_with_one_row_of_each_list() {
     report.limits.truncate(1);
     report.encodings.truncate(1);
     report.fullest_cores.truncate(1);
+    report.edges.truncate(1);
+    report.steps.truncate(1);
+    report.traffic.router_links.truncate(1);
+    report.traffic.chip_links.truncate(1);
+    report.parameters.truncate(1);
     report.activity = None;
     insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
 }
@@ -146,4 +153,47 @@ fn counts_of_other_cores_are_refused() {
     let error = Activity::of(&two_blocks(), 1, 1, &[], EventCounts::default()).unwrap_err();
     assert_eq!(error, ActivityError::Cores { expected: 6, found: 0 });
     assert_eq!(error.to_string(), "events were counted on 0 cores, the program has 6");
+}
+
+#[test]
+fn a_group_works_when_the_longest_way_to_it_ends() {
+    let report = report();
+    let steps: Vec<_> = report.groups.iter().map(|row| (row.name.as_str(), row.step)).collect();
+    let expected = [
+        ("embed", Some(0)),
+        ("layers.0.mixer", Some(1)),
+        ("layers.0.root", Some(2)),
+        ("layers.1.mixer", Some(2)),
+        ("layers.1.root", Some(3)),
+        ("head.logits", Some(3)),
+    ];
+    assert_eq!(steps, expected);
+    assert_eq!(report.steps[2].groups, [2, 3]);
+    // The inputs of the second mixer are its own and the sums' that its root takes.
+    let step = &report.steps[2];
+    assert_eq!((step.n_cores, step.n_messages, step.n_synaptic_ops), (3, 512, 256 * 256 + 256));
+    assert_eq!((step.n_synaptic_ops_max, step.busiest_core_idx), (256 * 128, Some(3)));
+}
+
+#[test]
+fn messages_go_along_the_row_and_then_along_the_column() {
+    let traffic = report().traffic;
+    // Cores 5 and 6 have router 1, core 0 router 0; eight columns make the routers of chip 1 begin at 8.
+    let links: Vec<_> = traffic.router_links.iter().map(|row| (row.x, row.y, row.direction, row.n_messages)).collect();
+    let east = LinkDirection::East;
+    let mut expected = vec![(0, 0, east, 512)];
+    expected.extend((1..9).map(|x| (x, 0, east, 512)));
+    assert_eq!(links, expected);
+    assert_eq!((traffic.n_hops, traffic.n_chip_crossings, traffic.n_messages_max), (9 * 512, 512, 512));
+    let borders: Vec<_> = traffic.chip_links.iter().map(|row| (row.from_chip, row.to_chip, row.n_messages)).collect();
+    assert_eq!(borders, [(0, 1, 512)]);
+    assert_eq!(traffic.n_messages, 512 + 256 + 512 + 256);
+    assert_eq!(traffic.n_host_messages, 256 + 1 + 256 + 32);
+}
+
+#[test]
+fn a_neurocore_that_the_system_lacks_has_no_traffic() {
+    let mut program = two_blocks();
+    program.cores[3].place = seamount_program::Place::Chip { chip: 800, core: 5 };
+    assert!(Report::of(&program).traffic.n_messages < Report::of(&two_blocks()).traffic.n_messages);
 }
