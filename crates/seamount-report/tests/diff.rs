@@ -13,7 +13,7 @@ fn moved() -> Program {
     program.meta.options.insert("weights".to_owned(), "int8".into());
     program.meta.options.remove("payload_bits");
     let toml = program.arch.to_toml().replace("output_axons = { value = 4096", "output_axons = { value = 2048");
-    program.arch = Arch::from_toml(&toml).unwrap();
+    program.arch = Arch::from_toml(&toml).expect("a sound description");
     program.cores[3].place = Place::Chip { chip: 0, core: 9 };
     program.cores[1].place = Place::Chip { chip: 0, core: 8 };
     program

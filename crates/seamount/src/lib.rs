@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
 
+mod activity;
 pub mod calibration;
 mod compile;
 pub mod embedded;
@@ -15,6 +16,7 @@ pub mod passes;
 mod sample;
 pub mod tokens;
 
+pub use activity::activity;
 pub use compile::{CalibrationText, Compilation, CompileError, CompileOptions, Watcher, compile};
 pub use evaluate::{EvaluateError, Evaluation, evaluate};
 pub use generate::generate;

@@ -118,7 +118,10 @@ class PlaneMap {
     const [width, height] = this.size;
     const scale = Math.min(width / (right - left + 0.9), height / (bottom - top + 1.3), 120);
     // Above chips there is room for their numbers.
-    this.view = { scale, x: (left + right) / 2 - width / 2 / scale, y: (top + bottom - 0.35) / 2 - height / 2 / scale };
+    const centered = (top + bottom - 0.35) / 2 - height / 2 / scale;
+    // Where the system goes on below, no room is wasted above its first row.
+    const y = bottom < wholePlane[3] ? Math.max(centered, -1.1) : centered;
+    this.view = { scale, x: (left + right) / 2 - width / 2 / scale, y };
     this.draw();
   }
 

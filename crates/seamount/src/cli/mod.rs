@@ -72,6 +72,8 @@ enum Format {
     Text,
     /// For programs: one JSON value.
     Json,
+    /// For browsers: one page (`report` only).
+    Html,
 }
 
 /// Whether what was asked holds.
@@ -87,6 +89,10 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let mut output = Output::new(cli.format);
+    if cli.format == Format::Html && !matches!(cli.command, Command::Report(_)) {
+        output.failure(&Failure::new("usage", "only `seamount report` writes HTML; help: use --format text or json"));
+        return ExitCode::from(2);
+    }
     let outcome = match &cli.command {
         Command::Demo(args) => demo::run(args, &mut output),
         Command::Compile(args) => compile::run(args, &mut output),

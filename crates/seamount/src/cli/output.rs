@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
+use super::compile::write_file;
 use super::{Failure, Format};
 
 /// Where results go, and in which form.
@@ -22,11 +24,29 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Writes a result, as text or as JSON.
+    pub(super) fn is_html(&self) -> bool {
+        self.format == Format::Html
+    }
+
+    /// Writes a result, as text or as JSON; a command that writes HTML does so itself.
     pub(super) fn result(&mut self, text: impl Display, json: &impl Serialize) -> Result<(), Failure> {
         match self.format {
-            Format::Text => self.text(text),
-            Format::Json => self.json(json),
+            Format::Text | Format::Html => self.text(text),
+            Format::Json => self.text(json_text(json)),
+        }
+    }
+
+    /// Writes a result to a file, or where there is none as [`result`](Self::result) does.
+    pub(super) fn result_to(
+        &mut self,
+        path: Option<&Path>,
+        text: impl Display,
+        json: &impl Serialize,
+    ) -> Result<(), Failure> {
+        match (path, self.format) {
+            (None, _) => self.result(text, json),
+            (Some(path), Format::Text | Format::Html) => write_file(path, &ended(text.to_string())),
+            (Some(path), Format::Json) => write_file(path, &ended(json_text(json))),
         }
     }
 
@@ -44,16 +64,11 @@ impl Output {
         written.map_err(|error| Failure::output(&error))
     }
 
-    fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(value).expect("invariant: results are JSON");
-        self.text(text)
-    }
-
     /// Writes why a command could not be carried out.
     pub(super) fn failure(&self, failure: &Failure) {
         let text = match self.format {
             Format::Json => serde_json::json!({ "error": failure }).to_string(),
-            Format::Text => {
+            Format::Text | Format::Html => {
                 let at = failure.at.as_ref().map(|at| format!("\n  --> {at}")).unwrap_or_default();
                 let help = failure.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
                 format!("error[{}]: {}{at}{help}", failure.code, failure.message)
@@ -62,4 +77,16 @@ impl Output {
         // There is nobody left to tell where even this fails.
         _ = writeln!(io::stderr().lock(), "{text}");
     }
+}
+
+fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("invariant: results are JSON")
+}
+
+/// The same with a line end.
+fn ended(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }

@@ -9,6 +9,7 @@ use seamount_emulator::{Emulator, Events};
 use seamount_program::Program;
 use serde::Serialize;
 
+use super::compile::write_file;
 use super::output::Output;
 use super::summary::EventsText;
 use super::{Failure, Outcome};
@@ -30,17 +31,46 @@ pub(super) struct Args {
     /// Says on standard error what happened on the cores.
     #[arg(long)]
     stats: bool,
+    /// Writes what happened on each core as JSON, for `seamount report --activity`.
+    #[arg(long, value_name = "FILE")]
+    activity: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct PromptArgs {
-    /// The text to continue.
+#[group(multiple = false)]
+pub(super) struct PromptArgs {
+    /// The text to run.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// The tokens to continue, for programs without a tokenizer.
+    /// The tokens to run, for programs without a tokenizer.
     #[arg(long, value_name = "IDS")]
     prompt_ids: Option<String>,
+}
+
+impl PromptArgs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.prompt.is_none() && self.prompt_ids.is_none()
+    }
+
+    /// The prompt's tokens, of which there is at least one.
+    pub(super) fn tokens(&self, program: &Program, tokens: Option<&TextTokens>) -> Result<Vec<u32>, Failure> {
+        let ids = match (&self.prompt, &self.prompt_ids, tokens) {
+            (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
+            (Some(_), _, None) => {
+                return Err(Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
+                    .at(&program.meta.model)
+                    .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json"));
+            }
+            (None, Some(ids), _) => parse_ids(ids)?,
+            (None, None, _) => Vec::new(),
+        };
+        if ids.is_empty() {
+            let message =
+                "the prompt has no token; the program needs one to begin with; help: give --prompt or --prompt-ids";
+            return Err(Failure::new("usage", message));
+        }
+        Ok(ids)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,21 +98,15 @@ impl SamplingArgs {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
     let program = open(&args.program)?;
     let tokens = tokenizer(&program)?;
-    let prompt_ids = match (&args.prompt.prompt, &args.prompt.prompt_ids, &tokens) {
-        (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
-        (Some(_), _, None) => {
-            return Err(Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
-                .at(args.program.display())
-                .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json"));
-        }
-        (None, ids, _) => parse_ids(ids.as_deref().unwrap_or_default())?,
-    };
-    if prompt_ids.is_empty() {
-        return Err(Failure::new("usage", "the prompt has no token; the program needs one to begin with"));
-    }
+    let prompt_ids = args.prompt.tokens(&program, tokens.as_ref())?;
     let mut emulator = Emulator::new(program)?;
     let prompt = args.prompt.prompt.as_deref();
     let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, output)?;
+    if let Some(path) = &args.activity {
+        let activity = seamount::activity(&emulator, story.n_tokens());
+        let json = serde_json::to_string(&activity).expect("invariant: activities are JSON") + "\n";
+        write_file(path, &json)?;
+    }
     if args.stats && !output.is_json() {
         let text = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps }.to_string();
         _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
