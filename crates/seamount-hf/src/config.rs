@@ -59,6 +59,8 @@ pub struct Config {
     pub fuse_cross_entropy: Option<bool>,
     /// The library that saved it.
     pub transformers_version: Option<String>,
+    /// The quantization that it was trained for, as it stands there: an object with a `quant_method`.
+    pub quantization_config: Option<Value>,
 }
 
 /// The activation functions that are known.
@@ -139,10 +141,6 @@ impl Config {
             ));
         }
         let config = Self::take(&mut keys)?;
-        if let Some(found) = keys.0.remove("quantization_config").filter(|found| !found.is_null()) {
-            let expected = "null: give the unquantized checkpoint, the compiler makes the weights ternary itself";
-            return Err(value("quantization_config", found, expected));
-        }
         config.check()?;
         match keys.0.into_iter().find(|(key, found)| !HARMLESS.contains(&key.as_str()) && !is_off(found)) {
             Some((key, found)) => Err(ConfigError::Unknown { key, found }),
@@ -193,6 +191,7 @@ impl Config {
             use_cache: keys.optional("use_cache")?,
             fuse_cross_entropy: keys.optional("fuse_cross_entropy")?,
             transformers_version: keys.optional("transformers_version")?,
+            quantization_config: keys.optional("quantization_config")?,
         })
     }
 
@@ -204,6 +203,15 @@ impl Config {
         }
         if self.use_short_conv {
             return Err(value("use_short_conv", true, "false: there is no convolution before the token mixer"));
+        }
+        if let Some(found) = &self.quantization_config
+            && found.get("quant_method").and_then(Value::as_str) != Some(QUANT_METHOD)
+        {
+            let expected = format!(
+                "null or an object with `quant_method` = {QUANT_METHOD:?}: give the unquantized checkpoint, the \
+                 compiler makes the weights ternary itself"
+            );
+            return Err(value("quantization_config", found, expected));
         }
         if !MODES.contains(&self.attn_mode.as_str()) {
             return Err(value("attn_mode", format!("{:?}", self.attn_mode), format!("one of {MODES:?}")));
@@ -238,6 +246,9 @@ impl Config {
         Ok(())
     }
 }
+
+/// Quantization that is kept for the compiler to read; any other would have changed the weights.
+const QUANT_METHOD: &str = "seamount";
 
 /// No dimension is larger: products of two fit 64 bits, and each is exact as a float.
 const MAX_SIZE: usize = 1 << 31;

@@ -169,12 +169,37 @@ impl QuantConfig {
     /// # Errors
     /// [`ConfigError`]: unknown keys name the nearest known one.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::default().with_toml(text)
+    }
+
+    /// This configuration with what TOML gives in place of its own values.
+    ///
+    /// # Errors
+    /// As [`QuantConfig::from_toml`].
+    pub fn with_toml(&self, text: &str) -> Result<Self, ConfigError> {
         let given: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Toml(error.to_string()))?;
-        let known = toml::Table::try_from(Self::default()).expect("invariant: the default is TOML");
-        check_keys("", &given, &known)?;
-        let config: Self = given.try_into().map_err(|error: toml::de::Error| ConfigError::Toml(error.to_string()))?;
+        self.with_table(given, &[])
+    }
+
+    /// This configuration with what a table gives; `beside` are keys that its source has as well, for advice.
+    pub(crate) fn with_table(&self, given: toml::Table, beside: &[&str]) -> Result<Self, ConfigError> {
+        let mut whole = self.to_table();
+        check_keys("", &given, &Self::default().to_table(), beside)?;
+        merge(&mut whole, given);
+        let config: Self = whole.try_into().map_err(|error: toml::de::Error| ConfigError::Toml(error.to_string()))?;
         config.check()?;
         Ok(config)
+    }
+
+    /// The keys whose values are not those of another configuration: `payload.bits = 8 (was 16)`.
+    pub fn changes_from(&self, other: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        differences("", &self.to_table(), &other.to_table(), &mut changes);
+        changes
+    }
+
+    fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("invariant: configurations are TOML")
     }
 
     /// The whole configuration as TOML.
@@ -264,23 +289,48 @@ fn require(
 }
 
 /// Refuses keys that the default does not have; tables without keys in the default take any.
-fn check_keys(path: &str, given: &toml::Table, known: &toml::Table) -> Result<(), ConfigError> {
+fn check_keys(path: &str, given: &toml::Table, known: &toml::Table, beside: &[&str]) -> Result<(), ConfigError> {
     for (key, value) in given {
         match known.get(key) {
             None => {
-                let nearest = nearest(key, known.keys().map(String::as_str)).unwrap_or_default();
+                let names = known.keys().map(String::as_str).chain(beside.iter().copied());
+                let nearest = nearest(key, names).unwrap_or_default();
                 let (key, nearest) = (format!("{path}{key}"), format!("{path}{nearest}"));
                 return Err(ConfigError::UnknownKey { key, nearest });
             }
             Some(toml::Value::Table(known)) if !known.is_empty() => {
                 if let toml::Value::Table(given) = value {
-                    check_keys(&format!("{path}{key}."), given, known)?;
+                    check_keys(&format!("{path}{key}."), given, known, &[])?;
                 }
             }
             Some(_) => {}
         }
     }
     Ok(())
+}
+
+/// Puts the values of one table over those of another, table by table.
+fn merge(whole: &mut toml::Table, given: toml::Table) {
+    for (key, value) in given {
+        match (whole.get_mut(&key), value) {
+            (Some(toml::Value::Table(whole)), toml::Value::Table(given)) => merge(whole, given),
+            (_, value) => _ = whole.insert(key, value),
+        }
+    }
+}
+
+/// Notes the keys whose values differ, or that only the first table has.
+fn differences(path: &str, new: &toml::Table, old: &toml::Table, changes: &mut Vec<String>) {
+    for (key, value) in new {
+        match (value, old.get(key)) {
+            (toml::Value::Table(new), Some(toml::Value::Table(old))) => {
+                differences(&format!("{path}{key}."), new, old, changes);
+            }
+            (_, Some(was)) if was == value => {}
+            (_, Some(was)) => changes.push(format!("{path}{key} = {value} (was {was})")),
+            (_, None) => changes.push(format!("{path}{key} = {value} (was not given)")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +352,17 @@ mod tests {
         assert_eq!(error.to_string(), "unknown key `payload.bit`; did you mean `payload.bits`?");
         let error = QuantConfig::from_toml("[payloads]\n").unwrap_err();
         assert_eq!(error.to_string(), "unknown key `payloads`; did you mean `payload`?");
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_stays_as_it_was() {
+        let base =
+            QuantConfig::from_toml("[payload]\nbits = 8\nheadroom = 2.0\n[payload.widths]\no_proj = 9\n").unwrap();
+        let over = base.with_toml("[payload]\nbits = 12\n[payload.widths]\nlm_head = 16\n").unwrap();
+        assert_eq!((over.payload.bits, over.payload.headroom, over.payload.bits_of("attn.o_proj")), (12, 2.0, 9));
+        let changes = ["payload.bits = 12 (was 8)", "payload.widths.lm_head = 16 (was not given)"];
+        assert_eq!(over.changes_from(&base), changes);
+        assert!(base.changes_from(&base).is_empty());
     }
 
     #[test]

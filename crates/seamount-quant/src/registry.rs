@@ -5,7 +5,7 @@ use seamount_ir::pass::Registered;
 use crate::rewrite::without_options;
 use crate::{
     approximate, calibrate, drop_token_rounding, expand_norm, fold_double_norm, fold_gate_norm, fold_lower_bound,
-    late_norm, quantize, set_epsilon, split_projections, ternarize,
+    late_norm, quantize, set_epsilon, set_ranges, split_projections, ternarize,
 };
 
 /// The passes, in the order in which a compilation runs them.
@@ -24,6 +24,7 @@ pub fn passes() -> Vec<Registered> {
         Registered { info: &expand_norm::INFO, make: without_options::<expand_norm::ExpandNorm> },
         Registered { info: &late_norm::INFO, make: without_options::<late_norm::LateNorm> },
         Registered { info: &calibrate::INFO, make: calibrate::Calibrate::from_options },
+        Registered { info: &set_ranges::INFO, make: set_ranges::SetRanges::from_options },
         Registered { info: &quantize::INFO, make: quantize::Quantize::from_options },
         Registered { info: &approximate::INFO, make: without_options::<approximate::Approximate> },
     ]

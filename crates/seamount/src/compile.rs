@@ -22,6 +22,8 @@ use seamount_quant::calibrate::Calibrate;
 use seamount_quant::config::{NormPlacement, QuantConfig};
 use seamount_quant::quantize::Quantize;
 use seamount_quant::set_epsilon::SetEpsilon;
+use seamount_quant::set_ranges::{Ranges, SetRanges, ranges_of};
+use seamount_quant::trained::{TrainedError, TrainedQuant};
 
 use crate::calibration::{self, SampleSize};
 use crate::passes::{FailedPass, Pipeline};
@@ -64,7 +66,7 @@ impl CompileOptions {
     }
 }
 
-/// Where calibration tokens come from.
+/// Where ranges come from: what calibration runs on, or the ranges themselves.
 #[derive(Debug, Clone)]
 pub enum CalibrationText {
     /// Lines of text, for the checkpoint's tokenizer.
@@ -73,6 +75,8 @@ pub enum CalibrationText {
     Tokens(Vec<Vec<u32>>),
     /// The model itself.
     Sampled(SampleSize),
+    /// Nothing runs: the ranges are known, as those that a checkpoint was trained for.
+    Ranges(Ranges),
 }
 
 /// Tokens of calibration text that are used at most; more change the scales little.
@@ -107,6 +111,9 @@ pub enum CompileError {
     /// The calibration text cannot be read.
     #[error("calibration: {0}")]
     Calibration(#[from] TokensError),
+    /// The quantization that the checkpoint was trained for cannot be honored.
+    #[error("`quantization_config`: {0}")]
+    Trained(#[from] TrainedError),
     /// The model cannot be evaluated for calibration.
     #[error("calibration: {0}")]
     Interpret(#[from] InterpretError),
@@ -155,11 +162,11 @@ pub fn compile(
     };
     stage("import", watcher);
     let model = checkpoint.to_model()?.verify()?;
-    stage("calibration text", watcher);
-    let sequences = calibration_sequences(checkpoint, &model, &options.calibration)?;
+    stage("ranges", watcher);
+    let observe = observe(checkpoint, &model, options)?;
 
     let mut fixed = None;
-    let pipeline = pipeline(options, sequences);
+    let pipeline = pipeline(options, observe);
     let module = pipeline.run(Module::Model((*model).clone()), |pass, module| {
         watcher.stage(pass);
         watcher.after_pass(pass, module);
@@ -190,10 +197,57 @@ pub fn compile(
     Ok(Compilation { model, fixed, network, core_map, program })
 }
 
-/// The passes from the published model to a balanced network.
-fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
+/// The quantization that a checkpoint says it was trained for.
+///
+/// # Errors
+/// [`CompileError::Trained`] where its `quantization_config` cannot be honored.
+pub fn trained_quant(checkpoint: &Checkpoint) -> Result<Option<TrainedQuant>, CompileError> {
+    Ok(checkpoint.config().quantization_config.as_ref().map(TrainedQuant::from_json).transpose()?)
+}
+
+/// The choices and ranges with which a checkpoint would be compiled, for its own `quantization_config`: with that, it
+/// compiles to the same program, and nothing is calibrated.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn calibrate(
+    checkpoint: &Checkpoint,
+    options: &CompileOptions,
+    watcher: &mut impl Watcher,
+) -> Result<TrainedQuant, CompileError> {
+    let model = checkpoint.to_model()?.verify()?;
+    let observe = observe(checkpoint, &model, options)?;
+    let module = Module::Model(model.into_inner());
+    let module = observing_passes(options, observe).run(module, |pass, _| watcher.stage(pass))?;
+    let Module::Model(model) = module else {
+        unreachable!("invariant: ranges are noted on the {} level", Level::Model)
+    };
+    Ok(TrainedQuant { config: options.quant.clone(), ranges: Some(ranges_of(&model)) })
+}
+
+/// The pass that notes the range of every value.
+fn observe(
+    checkpoint: &Checkpoint,
+    model: &Verified<Model>,
+    options: &CompileOptions,
+) -> Result<Box<dyn Pass>, CompileError> {
+    let config = checkpoint.config();
+    let sequences = match &options.calibration {
+        CalibrationText::Ranges(ranges) => return Ok(Box::new(SetRanges { ranges: ranges.clone() })),
+        CalibrationText::Tokens(sequences) => sequences.clone(),
+        CalibrationText::Sampled(size) => calibration::sample(model, config.bos_token_id.unwrap_or(0), *size)?,
+        CalibrationText::Lines(lines) => {
+            let tokenizer = checkpoint.tokenizer().ok_or(CompileError::NoTokenizer)?;
+            let tokens = TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?;
+            calibration::windows(&tokens, CALIBRATION_WINDOW, MAX_CALIBRATION_TOKENS)
+        }
+    };
+    Ok(Box::new(Calibrate { sequences, payload: options.quant.payload.clone() }))
+}
+
+/// The passes from the published model to one whose values have ranges.
+fn observing_passes(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
     let norm = &options.quant.norm;
-    let named = |list: &str| Pipeline::parse(list).expect("invariant: these passes exist").0;
     let mut passes = Vec::new();
     if norm.epsilon > 0.0 {
         passes.push(Box::new(SetEpsilon { value: norm.epsilon }) as Box<dyn Pass>);
@@ -205,7 +259,13 @@ fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
     if norm.placement == NormPlacement::Late {
         passes.extend(named("late-norm"));
     }
-    passes.push(Box::new(Calibrate { sequences, payload: options.quant.payload.clone() }));
+    passes.push(observe);
+    Pipeline(passes)
+}
+
+/// The passes from the published model to a balanced network.
+fn pipeline(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
+    let Pipeline(mut passes) = observing_passes(options, observe);
     passes.push(Box::new(Quantize {
         config: options.quant.clone(),
         guarantee_no_overflow: options.guarantee_no_overflow,
@@ -224,21 +284,9 @@ fn pipeline(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Pipeline {
     Pipeline(passes)
 }
 
-fn calibration_sequences(
-    checkpoint: &Checkpoint,
-    model: &Verified<Model>,
-    text: &CalibrationText,
-) -> Result<Vec<Vec<u32>>, CompileError> {
-    let config = checkpoint.config();
-    match text {
-        CalibrationText::Tokens(sequences) => Ok(sequences.clone()),
-        CalibrationText::Sampled(size) => Ok(calibration::sample(model, config.bos_token_id.unwrap_or(0), *size)?),
-        CalibrationText::Lines(lines) => {
-            let tokenizer = checkpoint.tokenizer().ok_or(CompileError::NoTokenizer)?;
-            let tokens = TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?;
-            Ok(calibration::windows(&tokens, CALIBRATION_WINDOW, MAX_CALIBRATION_TOKENS))
-        }
-    }
+/// Passes without options, by name.
+fn named(list: &str) -> Vec<Box<dyn Pass>> {
+    Pipeline::parse(list).expect("invariant: these passes exist").0
 }
 
 fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value> {

@@ -17,7 +17,9 @@ mod sample;
 pub mod tokens;
 
 pub use activity::activity;
-pub use compile::{CalibrationText, Compilation, CompileError, CompileOptions, Watcher, compile};
+pub use compile::{
+    CalibrationText, Compilation, CompileError, CompileOptions, Watcher, calibrate, compile, trained_quant,
+};
 pub use evaluate::{EvaluateError, Evaluation, evaluate};
 pub use generate::generate;
 pub use sample::{Sampler, argmax};

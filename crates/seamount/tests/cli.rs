@@ -101,6 +101,59 @@ fn compile_prints_what_a_pass_left_as_text_that_parses() {
     assert!(refuse(&["compile", &model, "--print-after", "quantise"]).contains("did you mean `quantize`?"));
 }
 
+/// `stories-1m` with a `quantization_config`, in a folder of the same name.
+fn trained(quantization: &Value) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("stories-1m");
+    std::fs::create_dir(&copy).unwrap();
+    let original = models().join("stories-1m");
+    for file in ["model.safetensors", "tokenizer.json"] {
+        std::fs::copy(original.join(file), copy.join(file)).unwrap();
+    }
+    let config = std::fs::read_to_string(original.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    config["quantization_config"] = quantization.clone();
+    std::fs::write(copy.join("config.json"), config.to_string()).unwrap();
+    let copy = copy.display().to_string();
+    (folder, copy)
+}
+
+#[test]
+fn an_exported_quantization_compiles_to_the_same_program_without_calibration() {
+    let model = models().join("stories-1m").display().to_string();
+    let calibration = models().join("calibration.txt").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    succeed(&["quant", "export", &model, "--calibration", &calibration, "-o", &path("quantization.json")]);
+    let fragment: Value = serde_json::from_str(&std::fs::read_to_string(path("quantization.json")).unwrap()).unwrap();
+    let exported = &fragment["quantization_config"];
+    assert_eq!(exported["quant_method"], "seamount");
+
+    let (_kept, copy) = trained(exported);
+    let output = seamount(&["compile", &copy, "-o", &path("same.smt")]);
+    assert!(text(&output.stderr).contains("note: ranges are the checkpoint's own: nothing is calibrated"));
+    assert!(std::fs::read(path("same.smt")).unwrap() == std::fs::read(program()).unwrap());
+
+    // What the command line says counts, and is told.
+    let json = succeed_json(&["compile", &copy, "-o", &path("narrow.smt"), "--payload-bits", "12"]);
+    let notes = json["notes"].as_array().unwrap();
+    assert!(notes[0].as_str().unwrap().starts_with("payload.bits = 12 (was 16)"), "{json}");
+    assert!(notes[1].as_str().unwrap().contains("nothing is calibrated"), "{json}");
+    std::fs::write(path("early.toml"), "[norm]\nplacement = \"early\"\n").unwrap();
+    let args = ["quant", "export", &copy, "--quant", &path("early.toml")];
+    let output = seamount(&args);
+    assert!(text(&output.stderr).contains("it is calibrated anew"), "{}", text(&output.stderr));
+    let early: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(early["quantization_config"]["norm"]["placement"], "early");
+
+    let mut wrong = exported.clone();
+    wrong["payload"] = serde_json::json!({"bit": 8});
+    let (_kept, copy) = trained(&wrong);
+    let shown = refuse(&["compile", &copy, "-o", &path("wrong.smt")]);
+    assert!(shown.starts_with("error[quant]: ") && shown.contains("did you mean `payload.bits`?"), "{shown}");
+    assert!(!folder.path().join("wrong.smt").exists());
+}
+
 #[test]
 fn run_continues_a_prompt_the_same_way_for_the_same_seed() {
     let greedy = succeed(&["run", program(), "--prompt", "It was raining when", "--max-tokens", "12"]);

@@ -86,8 +86,8 @@ fn keys_that_cannot_be_honored_are_refused_by_name() {
         (
             "quantization_config",
             json!({"bits": 2}),
-            "`quantization_config` is {\"bits\":2}, expected null: give the unquantized checkpoint, the compiler makes \
-             the weights ternary itself",
+            "`quantization_config` is {\"bits\":2}, expected null or an object with `quant_method` = \"seamount\": give \
+             the unquantized checkpoint, the compiler makes the weights ternary itself",
         ),
         (
             "rope_theta",
@@ -145,6 +145,13 @@ fn keys_that_say_nothing_about_the_computation_are_ignored() {
     assert_eq!(config.torch_dtype.as_deref(), Some("bfloat16"));
     let renamed = parse(&Folder::small().with("dtype", json!("float16"))).unwrap();
     assert_eq!(renamed.torch_dtype.as_deref(), Some("float16"));
+}
+
+#[test]
+fn quantization_that_it_was_trained_for_is_kept_for_the_compiler() {
+    let quantization = json!({"quant_method": "seamount", "version": 1, "payload": {"bits": 8}});
+    let config = parse(&Folder::small().with("quantization_config", quantization.clone())).unwrap();
+    assert_eq!(config.quantization_config, Some(quantization));
 }
 
 #[test]

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use seamount::calibration::SampleSize;
-use seamount::{CalibrationText, Compilation, CompileOptions, Watcher, compile};
+use seamount::{CalibrationText, Compilation, CompileOptions, Watcher, compile, trained_quant};
 use seamount_arch::{Arch, Overflow};
 use seamount_hf::Checkpoint;
 use seamount_ir::Module;
 use seamount_ir::syntax::DEFAULT_ELIDE_ABOVE;
 use seamount_partition::WeightEncoding;
 use seamount_quant::config::{QuantConfig, Scales};
+use seamount_quant::set_ranges::Ranges;
+use seamount_quant::trained::TrainedQuant;
 
 use super::output::Output;
 use super::progress;
@@ -75,8 +77,8 @@ pub(super) struct Options {
     /// Who computes the logits.
     #[arg(long, value_enum, default_value_t = Head::Chip)]
     head: Head,
-    /// Text to calibrate on, one passage a line. Where it is left out, the folder's calibration.txt, or else what
-    /// the model says itself.
+    /// Text to calibrate on, one passage a line. Where it is left out, the ranges that the checkpoint was trained for,
+    /// the folder's calibration.txt, or else what the model says itself.
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
     /// Lets neurons show the model's named outputs to the emulator, at one instruction each.
@@ -123,8 +125,8 @@ enum Head {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
     let checkpoint = Checkpoint::open(&args.dir)?;
-    let mut options = args.options.resolve()?;
-    options.calibration = calibration(&args.options, &args.dir, &checkpoint)?;
+    let Resolved { options, notes } = args.options.resolve(&checkpoint, Some(&args.dir))?;
+    output.notes(&notes);
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.smt", checkpoint.name())));
     let compilation = compile_with_progress(&checkpoint, &options, &args.print_after)?;
     if let Some(map_path) = &args.core_map {
@@ -132,33 +134,69 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     }
     compilation.program.save(&path).map_err(|error| Failure::program(&path, &error))?;
     let file = fs::metadata(&path).map_err(|error| Failure::io(&path, &error))?;
-    let summary = Summary::of(&compilation, file.len(), Some(&path));
+    let summary = Summary::of(&compilation, file.len(), Some(&path)).with_notes(notes);
     output.result(&summary, &summary)?;
     Ok(Outcome::Done)
 }
 
+/// The options of a compilation as the compiler takes them, and what a user may not expect of them.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) options: CompileOptions,
+    pub(super) notes: Vec<String>,
+}
+
 impl Options {
-    /// The options as the compiler takes them; the calibration text is the caller's business.
-    pub(super) fn resolve(&self) -> Result<CompileOptions, Failure> {
-        Ok(CompileOptions {
+    /// The options for a checkpoint, and for the folder that it came from.
+    pub(super) fn resolve(&self, checkpoint: &Checkpoint, dir: Option<&Path>) -> Result<Resolved, Failure> {
+        let trained = trained_quant(checkpoint)?;
+        let mut options = CompileOptions {
             weights: match self.weights {
                 Weights::Ternary => WeightEncoding::Ternary2,
                 Weights::Int8 => WeightEncoding::Int8,
             },
             one_layer_per_chip: self.one_layer_per_chip,
-            quant: self.quant_config()?,
+            quant: self.quant_config(trained.as_ref())?,
             guarantee_no_overflow: self.guarantee_no_overflow,
             head_on_host: self.head == Head::Host,
             probes: self.probes,
             ..CompileOptions::new(self.load_arch()?)
-        })
+        };
+        let (ranges, notes) = match &trained {
+            Some(trained) => self.trained_ranges(trained, &options.quant),
+            None => (None, Vec::new()),
+        };
+        options.calibration = match ranges {
+            Some(ranges) => CalibrationText::Ranges(ranges),
+            None => self.calibration_text(checkpoint, dir)?,
+        };
+        Ok(Resolved { options, notes })
     }
 
-    /// The file's choices, then those of the command line.
-    fn quant_config(&self) -> Result<QuantConfig, Failure> {
+    /// The checkpoint's own ranges, where nothing else was asked for, and what is not as it was trained for.
+    fn trained_ranges(&self, trained: &TrainedQuant, chosen: &QuantConfig) -> (Option<Ranges>, Vec<String>) {
+        let changed = |change| format!("{change}, other than the checkpoint's quantization_config says");
+        let mut notes: Vec<String> = chosen.changes_from(&trained.config).into_iter().map(changed).collect();
+        let ranges = trained.ranges_for(chosen).filter(|_| self.calibration.is_none());
+        match (ranges, &trained.ranges) {
+            (Some(_), _) => notes.push("ranges are the checkpoint's own: nothing is calibrated".into()),
+            (None, Some(_)) if self.calibration.is_some() => {
+                notes.push("--calibration takes the place of the checkpoint's own ranges".into());
+            }
+            (None, Some(_)) => {
+                notes.push("the checkpoint's own ranges are for other norms or clipping: it is calibrated anew".into());
+            }
+            (None, None) => {}
+        }
+        (ranges.cloned(), notes)
+    }
+
+    /// The choices of the checkpoint, then those of the file, then those of the command line.
+    fn quant_config(&self, trained: Option<&TrainedQuant>) -> Result<QuantConfig, Failure> {
+        let base = trained.map(|trained| trained.config.clone()).unwrap_or_default();
         let mut config = match &self.quant {
-            Some(path) => load_quant(path)?,
-            None => QuantConfig::default(),
+            Some(path) => load_quant(path, &base)?,
+            None => base,
         };
         let payload = &mut config.payload;
         payload.bits = self.payload_bits.unwrap_or(payload.bits);
@@ -172,6 +210,28 @@ impl Options {
         Ok(config)
     }
 
+    /// What scales are calibrated on: the named text, the one in the folder, or what the model says itself.
+    fn calibration_text(&self, checkpoint: &Checkpoint, dir: Option<&Path>) -> Result<CalibrationText, Failure> {
+        let read = |path: &Path| {
+            fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error))
+        };
+        if let Some(path) = &self.calibration {
+            return read(path);
+        }
+        let beside = dir.map(|dir| dir.join("calibration.txt"));
+        if let Some(beside) = beside.filter(|beside| beside.exists() && checkpoint.tokenizer().is_some()) {
+            return read(&beside);
+        }
+        let config = checkpoint.config();
+        let width = config.hidden_size;
+        let per_block = 4 * width * config.inner_size() + 3 * width * config.intermediate();
+        let n_weights = (config.num_hidden_layers * per_block + config.vocab_size * width).max(1);
+        let n_tokens = (CALIBRATION_WORK / n_weights).clamp(64, 1024);
+        let per_sequence = n_tokens.min(128);
+        let size = SampleSize { n_sequences: n_tokens / per_sequence, n_tokens: per_sequence };
+        Ok(CalibrationText::Sampled(size))
+    }
+
     fn load_arch(&self) -> Result<Arch, Failure> {
         let arch = load_arch(&self.arch)?;
         Ok(match self.overflow {
@@ -182,10 +242,10 @@ impl Options {
     }
 }
 
-/// A file of choices of quantization.
-pub(super) fn load_quant(path: &Path) -> Result<QuantConfig, Failure> {
+/// A file of choices of quantization; what it leaves out stays as it was.
+pub(super) fn load_quant(path: &Path, base: &QuantConfig) -> Result<QuantConfig, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
-    QuantConfig::from_toml(&text).map_err(|error| Failure::new("quant", error).at(path.display()))
+    base.with_toml(&text).map_err(|error| Failure::new("quant", error).at(path.display()))
 }
 
 /// A shipped system by name, or a file.
@@ -235,27 +295,6 @@ impl Watcher for Spinner<'_> {
             self.bar.suspend(|| eprintln!("// after {pass}\n{}", module.to_text(DEFAULT_ELIDE_ABOVE)));
         }
     }
-}
-
-/// What scales are calibrated on: the named text, the one in the folder, or what the model says itself.
-pub(super) fn calibration(options: &Options, dir: &Path, checkpoint: &Checkpoint) -> Result<CalibrationText, Failure> {
-    let read =
-        |path: &Path| fs::read_to_string(path).map(CalibrationText::Lines).map_err(|error| Failure::io(path, &error));
-    if let Some(path) = &options.calibration {
-        return read(path);
-    }
-    let beside = dir.join("calibration.txt");
-    if beside.exists() && checkpoint.tokenizer().is_some() {
-        return read(&beside);
-    }
-    let config = checkpoint.config();
-    let width = config.hidden_size;
-    let per_block = 4 * width * config.inner_size() + 3 * width * config.intermediate();
-    let n_weights = (config.num_hidden_layers * per_block + config.vocab_size * width).max(1);
-    let n_tokens = (CALIBRATION_WORK / n_weights).clamp(64, 1024);
-    let per_sequence = n_tokens.min(128);
-    let size = SampleSize { n_sequences: n_tokens / per_sequence, n_tokens: per_sequence };
-    Ok(CalibrationText::Sampled(size))
 }
 
 fn write_core_map(compilation: &Compilation, path: &Path) -> Result<(), Failure> {

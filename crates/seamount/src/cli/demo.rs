@@ -8,7 +8,7 @@ use seamount_emulator::Emulator;
 use seamount_program::Program;
 use serde_json::json;
 
-use super::compile::{Options, compile_with_progress};
+use super::compile::{Options, Resolved, compile_with_progress};
 use super::output::Output;
 use super::run::{SamplingArgs, tell, tokenizer};
 use super::summary::{EventsText, Summary};
@@ -31,7 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
     let checkpoint = embedded::checkpoint()?;
-    let mut options = args.options.resolve()?;
+    let Resolved { mut options, .. } = args.options.resolve(&checkpoint, None)?;
     options.calibration = CalibrationText::Lines(embedded::CALIBRATION.to_owned());
     let compilation = compile_with_progress(&checkpoint, &options, &[])?;
 

@@ -13,16 +13,16 @@ use seamount::evaluate::{
     ByLayer, ByPass, Step, Sweep, compile_in_steps, evaluate_by_layer, evaluate_by_pass, evaluate_sweep,
 };
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Compilation, CompileOptions, Watcher, evaluate};
+use seamount::{Compilation, CompileOptions, evaluate};
 use seamount_hf::Checkpoint;
 use seamount_ir::Verified;
 use seamount_ir::model::Model;
 use seamount_program::Program;
 use serde::Serialize;
 
-use super::compile::{Options, calibration, write_file};
+use super::compile::{Options, Resolved, write_file};
 use super::output::Output;
-use super::progress;
+use super::progress::{self, with_spinner};
 use super::run::{open, tokenizer};
 use super::{Failure, Outcome};
 use tables::{AnalysisText, EvaluationText};
@@ -88,8 +88,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         args.evaluate_program(&program, model.as_ref(), &tokens, output)?;
     } else if let (Some(dir), Some(checkpoint)) = (&args.model, &checkpoint) {
         args.plot.as_deref().map(check_folder).transpose()?;
-        let mut options = args.options.resolve()?;
-        options.calibration = calibration(&args.options, dir, checkpoint)?;
+        let Resolved { options, notes } = args.options.resolve(checkpoint, Some(dir))?;
+        output.notes(&notes);
         args.evaluate_checkpoint(checkpoint, &options, output)?;
     }
     Ok(Outcome::Done)
@@ -219,20 +219,4 @@ impl Args {
 fn check_folder(file: &Path) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::read_dir(folder).map(drop).map_err(|error| Failure::io(file, &error))
-}
-
-/// Works while a spinner says at what.
-fn with_spinner<T, E: Into<Failure>>(work: impl FnOnce(&mut Stages) -> Result<T, E>) -> Result<T, Failure> {
-    let mut stages = Stages(progress::spinner());
-    let result = work(&mut stages);
-    stages.0.finish_and_clear();
-    result.map_err(Into::into)
-}
-
-struct Stages(ProgressBar);
-
-impl Watcher for Stages {
-    fn stage(&mut self, name: &str) {
-        self.0.set_message(name.to_owned());
-    }
 }

@@ -113,6 +113,7 @@ impl From<CompileError> for Failure {
             CompileError::Pass(error) => error.into(),
             CompileError::NoTokenizer => Self::new("tokenizer", &error)
                 .help("leave --calibration out: the model is then calibrated on what it says itself"),
+            CompileError::Trained(_) => Self::new("quant", &error).at("config.json"),
             CompileError::Calibration(_) | CompileError::Interpret(_) => Self::new("calibration", &error),
             CompileError::Model(_) => Self::new("model", &error),
             CompileError::Emit(_) => Self::new("emit", &error),

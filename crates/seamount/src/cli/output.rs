@@ -64,6 +64,14 @@ impl Output {
         written.map_err(|error| Failure::output(&error))
     }
 
+    /// Says what a user may not expect, on standard error; where results are for programs, they have it.
+    pub(super) fn notes(&self, notes: &[String]) {
+        for note in notes.iter().filter(|_| !self.is_json()) {
+            // A note that nobody can read is no reason to stop.
+            _ = writeln!(io::stderr().lock(), "note: {note}");
+        }
+    }
+
     /// Writes why a command could not be carried out.
     pub(super) fn failure(&self, failure: &Failure) {
         let text = match self.format {

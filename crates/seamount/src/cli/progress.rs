@@ -4,6 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seamount::Watcher;
+
+use super::Failure;
 
 /// Shorter work shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,6 +27,24 @@ pub(super) fn bar(length: u64, message: &'static str) -> ProgressBar {
     bar.set_message(message);
     appear_later(&bar);
     bar
+}
+
+/// Works while a spinner says at what.
+pub(super) fn with_spinner<T, E: Into<Failure>>(work: impl FnOnce(&mut Stages) -> Result<T, E>) -> Result<T, Failure> {
+    let mut stages = Stages(spinner());
+    let result = work(&mut stages);
+    stages.0.finish_and_clear();
+    result.map_err(Into::into)
+}
+
+/// Shows a compiler's stages.
+#[derive(Debug)]
+pub(super) struct Stages(ProgressBar);
+
+impl Watcher for Stages {
+    fn stage(&mut self, name: &str) {
+        self.0.set_message(name.to_owned());
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -23,6 +23,8 @@ pub(super) struct Summary {
     n_neurons: u64,
     synapse_bytes: u64,
     latency_steps: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 impl Summary {
@@ -52,7 +54,14 @@ impl Summary {
             n_neurons: program.groups.iter().map(|group| u64::from(group.n_neurons)).sum(),
             synapse_bytes: report.mapping.usage.synapse_bytes,
             latency_steps: program.host.latency_steps,
+            notes: Vec::new(),
         }
+    }
+
+    /// With what a user may not expect of it.
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
     }
 }
 

@@ -35,8 +35,8 @@ const STEPS: [(&str, &[&str]); 8] = [
     ("fixed_approximated", &["approximate"]),
 ];
 
-/// Notes what is observed, and changes no prediction.
-const OBSERVING: &str = "calibrate";
+/// Note what is observed, and change no prediction.
+const OBSERVING: [&str; 2] = ["calibrate", "set-ranges"];
 
 /// Scores after each step, in order; the first is the published model, the last the emulated program.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -141,7 +141,7 @@ impl<W: Watcher> Watcher for Collector<'_, W> {
 
     fn after_pass(&mut self, pass: &str, module: &Module) {
         self.watcher.after_pass(pass, module);
-        if pass == OBSERVING || matches!(module, Module::Network(_)) {
+        if OBSERVING.contains(&pass) || matches!(module, Module::Network(_)) {
             return;
         }
         let name = STEPS.iter().find(|(_, passes)| passes.contains(&pass)).map_or(pass, |(name, _)| name);
