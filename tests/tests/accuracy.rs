@@ -41,6 +41,27 @@ fn emulated_perplexity_is_the_float_models() {
     }
 }
 
+/// Tokens in any order are as far from the calibration text as text can be: tokens that it has not, and states that no
+/// sentence leads to.
+#[test]
+fn tokens_unlike_the_calibration_text_saturate_nothing() {
+    const N_TOKENS: u32 = 128;
+    /// Where the model is sure, and wrong, as it is here, a divergence counts more than on text.
+    const MAX_KL_NATS: f64 = 1e-2;
+    let checkpoint = checkpoint("stories-1m");
+    let calibration = CalibrationText::Lines(embedded::CALIBRATION.lines().take(4).collect::<Vec<_>>().join("\n"));
+    let options = CompileOptions { calibration, ..CompileOptions::new(Arch::shipped("loihi2-oheo-gulch").unwrap()) };
+    let compilation = compile(&checkpoint, &options, &mut ()).unwrap();
+    let vocab_size = u32::try_from(checkpoint.config().vocab_size).unwrap();
+    // 197 is prime to the 512 tokens: each comes once in so many.
+    let tokens: Vec<u32> = (0..=N_TOKENS).map(|n| (n * 197 + 300) % vocab_size).collect();
+    let program = Arc::new(compilation.program);
+    let found = evaluate(&program, Some(&compilation.model), &tokens, tokens.len() - 1, || {}).unwrap();
+    assert_eq!(found.n_saturations, 0, "{found:?}");
+    assert!(found.mean_kl_nats_unrounded.unwrap() <= MAX_KL_NATS, "{found:?}");
+    assert!(found.top1_agreement_unrounded.unwrap() >= 0.95, "{found:?}");
+}
+
 #[test]
 fn a_model_without_text_calibrates_itself() {
     let checkpoint = checkpoint("stories-1m");

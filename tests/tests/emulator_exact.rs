@@ -172,6 +172,7 @@ fn weights_of_eight_bits_and_a_head_on_the_host_change_no_integer() {
 fn every_choice_of_quantization_is_exact() {
     let choices = [
         ("early norms", "[norm]\nplacement = \"early\"\n"),
+        ("early norms of 8 bits", "[norm]\nplacement = \"early\"\n[payload]\nbits = 8\n"),
         ("norms as written down", "[norm]\nfold = false\nepsilon = 1e-3\n"),
         ("8 bits, small payloads dropped", "[payload]\nbits = 8\nspike_threshold = 3\n"),
         ("powers of two", "[payload]\nscales = \"pow2\"\n[payload.widths]\no_proj = 10\n"),

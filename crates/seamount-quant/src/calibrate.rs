@@ -10,6 +10,7 @@ use seamount_ir::{Module, ValueId};
 
 use crate::config::{Clip, PayloadConfig, QuantConfig};
 use crate::histogram::Histogram;
+use crate::vocabulary;
 
 /// What is known of `calibrate`.
 pub static INFO: PassInfo = PassInfo {
@@ -29,7 +30,8 @@ pub static INFO: PassInfo = PassInfo {
 const TOKENS_AT_ONCE: usize = 16;
 
 /// Runs the float interpreter over sequences, each from a zero state, and gives every node its
-/// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels.
+/// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels. Of what follows
+/// from a token's embedding alone, least and largest are over the whole vocabulary.
 ///
 /// With a `clip` other than `max`, a second run makes histograms of what linear layers read, and the range of these
 /// values becomes the clipped one.
@@ -99,6 +101,12 @@ impl Pass for Calibrate {
         for sequence in &seen {
             total.iter_mut().zip(sequence).for_each(|(total, seen)| total.merge(seen));
         }
+        let order = model.graph.in_order();
+        for (value, min, max) in vocabulary::ranges(&model)? {
+            let seen = order.iter().position(|known| *known == value).map(|at| &mut total[at]);
+            let seen = seen.expect("invariant: the vocabulary decides values of the graph");
+            (seen.min, seen.max) = (seen.min.min(min), seen.max.max(max));
+        }
         let observed: Vec<Observed> = total.iter().map(Seen::observed).collect();
         let clipped = self.clipped(&model, &interpreter, &observed)?;
         let mut model: Model = model.into_inner();
@@ -106,6 +114,7 @@ impl Pass for Calibrate {
             model.graph.node_mut(value).observed = Some(observed);
         }
         for (value, magnitude) in clipped {
+            let magnitude = f64::from(single(magnitude));
             if let Some(observed) = &mut model.graph.node_mut(value).observed {
                 observed.min = observed.min.max(-magnitude);
                 observed.max = observed.max.min(magnitude);
@@ -189,6 +198,12 @@ fn sequence(value: &Value, options: &Attributes) -> Result<Vec<u32>, ParseError>
         .collect()
 }
 
+/// The float model computes in single precision, and so says what it saw: short to write, and exact to read.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is what is meant")]
+fn single(x: f64) -> f32 {
+    x as f32
+}
+
 /// What one value took so far.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -224,7 +239,7 @@ impl Seen {
     fn observed(&self) -> Observed {
         #[expect(clippy::cast_precision_loss, reason = "a mean over fewer than 2^53 values")]
         let mean_square = self.sum_of_squares / self.n as f64;
-        Observed { min: f64::from(self.min), max: f64::from(self.max), rms: mean_square.sqrt() }
+        Observed { min: f64::from(self.min), max: f64::from(self.max), rms: f64::from(single(mean_square.sqrt())) }
     }
 }
 

@@ -27,3 +27,4 @@ pub mod set_ranges;
 pub mod split_projections;
 pub mod ternarize;
 pub mod trained;
+mod vocabulary;

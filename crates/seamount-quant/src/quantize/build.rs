@@ -380,10 +380,11 @@ impl<'m> Builder<'m> {
         Factor::PerChannel(unique)
     }
 
+    /// The operand of a function: its unit is a power of two, which the sum of an early norm's layer may not have.
     fn function_input(&mut self, operand: ValueId) -> Result<ValueId, PassError> {
-        let unit = self.scale(self.value(operand)?);
+        let unit = Exponent::below(self.scale(self.value(operand)?));
         let (finest, coarsest) = FUNCTION_INPUT;
-        self.in_unit(operand, unit.clamp(finest.unit(), coarsest.unit()))
+        self.in_unit(operand, unit.clamp(finest, coarsest).unit())
     }
 
     /// A value, rescaled where its unit is another.

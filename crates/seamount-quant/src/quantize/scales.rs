@@ -26,6 +26,13 @@ impl Exponent {
         Self(exponent)
     }
 
+    /// The largest power of two that is not above a unit.
+    pub(super) fn below(unit: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "exponents of doubles are small")]
+        let exponent = unit.max(f64::MIN_POSITIVE).log2().floor() as i32;
+        Self(exponent)
+    }
+
     /// The unit itself.
     pub(super) fn unit(self) -> f64 {
         2f64.powi(self.0)
@@ -55,6 +62,9 @@ impl Factors {
         Some(Self { factors, shift })
     }
 }
+
+/// Bits of an inverse root where it is smallest; payloads have fewer, or as many.
+const ROOT_BITS: f64 = 16.0;
 
 /// The plan of one inverse root mean square.
 ///
@@ -99,7 +109,11 @@ impl RootPlan {
         let half_shift = half_shift.clamp(0.0, f64::from(word.bits - 1)) as i32;
         let scale = 4f64.powi(j);
         let least = ((range.mean_square.0 + range.eps) * scale / (headroom * headroom)).max(1.0);
-        let fraction = (word_limit.log2() + least.log2() / 2.0).floor().clamp(12.0, 34.0);
+        let by_least = (word_limit.log2() + least.log2() / 2.0).floor();
+        // At the largest mean square that calibration saw, the root has at least so many bits: the others are for
+        // vectors smaller than any that it saw.
+        let by_largest = (ROOT_BITS + (largest * scale / (headroom * headroom)).log2() / 2.0).ceil();
+        let fraction = by_least.min(by_largest).clamp(12.0, 34.0);
         Self {
             j,
             square_shift: 2 * half_shift.unsigned_abs(),
