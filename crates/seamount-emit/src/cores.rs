@@ -108,7 +108,7 @@ impl Emitter<'_> {
         let n_neurons = slice.neurons().len();
         let projection = &network.projections[block.projection];
         match &projection.weights {
-            Weights::Ones => Ok(image.push(&dense_row(block.encoding, &vec![1; n_neurons]))),
+            Weights::Ones => Ok(image.push(&row_bytes(block.encoding, &vec![1; n_neurons]))),
             Weights::Identity => {
                 let mut offsets = (0..block.n_axons).map(|neuron| {
                     let neuron = u16::try_from(neuron).expect("invariant: a slice has at most 65536 neurons");
@@ -134,7 +134,7 @@ impl Emitter<'_> {
                 for source in block.first_source..block.first_source + block.n_axons {
                     row.clear();
                     row.extend(weights.iter().skip(source).step_by(n_columns));
-                    let offset = image.push(&dense_row(block.encoding, &row));
+                    let offset = image.push(&row_bytes(block.encoding, &row));
                     first.get_or_insert(offset);
                 }
                 Ok(first.expect("invariant: blocks have axons"))
@@ -155,14 +155,22 @@ fn encoding(encoding: RowEncoding) -> Encoding {
     match encoding {
         RowEncoding::Dense2 => Encoding::Dense2,
         RowEncoding::Dense8 => Encoding::Dense8,
-        RowEncoding::Sparse1 => Encoding::Sparse { n_per_row: 1 },
+        RowEncoding::Sparse { n_per_row } => Encoding::Sparse { n_per_row },
     }
 }
 
-fn dense_row(encoding: RowEncoding, weights: &[i8]) -> Vec<u8> {
+/// A row of the image, by the weights of all neurons of the slice.
+fn row_bytes(encoding: RowEncoding, weights: &[i8]) -> Vec<u8> {
     match encoding {
         RowEncoding::Dense2 => pack_dense2(weights).expect("invariant: the weights were checked to be ternary"),
         RowEncoding::Dense8 => pack_dense8(weights),
-        RowEncoding::Sparse1 => pack_sparse(&[]),
+        RowEncoding::Sparse { n_per_row } => {
+            let neuron = |at| u16::try_from(at).expect("invariant: a slice has at most 65536 neurons");
+            let nonzero = weights.iter().enumerate().filter(|&(_, &weight)| weight != 0);
+            let mut entries: Vec<(u16, i8)> = nonzero.map(|(at, &weight)| (neuron(at), weight)).collect();
+            debug_assert!(entries.len() <= n_per_row as usize, "invariant: the layout counted the longest row");
+            entries.resize(n_per_row as usize, (0, 0));
+            pack_sparse(&entries)
+        }
     }
 }

@@ -19,6 +19,7 @@ use seamount_ir::network::Network;
 use seamount_partition::{CoreMap, Options, PartitionError, Usage, WeightEncoding, partition};
 use seamount_program::{HOST_OUTPUT, Place, Program, verify};
 
+const AUTO: Options = Options { weights: WeightEncoding::Auto, one_layer_per_chip: false };
 const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
 const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
 
@@ -231,7 +232,7 @@ proptest! {
     fn any_network_that_has_a_place_runs_there(
         network in network(),
         changes in limits(),
-        options in prop_oneof![Just(TERNARY), Just(INT8)],
+        options in prop_oneof![Just(AUTO), Just(TERNARY), Just(INT8)],
         tokens in prop::collection::vec(any::<u32>(), 1..8),
     ) {
         // What does not fit is the partitioner's own property.

@@ -4,8 +4,8 @@
 //!
 //! | weights | sources | rows |
 //! |---|---|---|
-//! | matrix, ternary | the projection's | two bits a neuron of the slice, or a byte where eight bits are chosen |
-//! | matrix, 8-bit | the projection's | a byte a neuron |
+//! | matrix, ternary | the projection's | two bits or a byte a neuron of the slice, or sparse entries |
+//! | matrix, 8-bit | the projection's | a byte a neuron, or sparse entries |
 //! | identity | one a neuron of the slice | one sparse entry of four bytes |
 //! | ones | the projection's | one row that all sources share, as of a matrix |
 //!
@@ -23,17 +23,20 @@ use seamount_ir::tensor::Elem;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PartitionError;
+use crate::sparse::Nonzeros;
 use crate::usage::Capacity;
 
 /// Bytes of an entry of a sparse row: a neuron in two bytes, its weight, a zero.
 pub const SPARSE_ENTRY_BYTES: u64 = 4;
 
-/// How ternary matrices are written.
+/// How matrices are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightEncoding {
-    /// Two bits a weight; matrices of 8-bit weights keep eight.
+    /// Each block as it takes the fewest bytes: two or eight bits a weight, or an entry for each that is not zero.
     #[default]
+    Auto,
+    /// Two bits a ternary weight; matrices of 8-bit weights keep eight.
     #[serde(rename = "ternary")]
     Ternary2,
     /// Eight bits a weight.
@@ -60,8 +63,11 @@ pub enum RowEncoding {
     Dense2,
     /// A byte a neuron of the slice.
     Dense8,
-    /// One entry: a neuron and its weight.
-    Sparse1,
+    /// An entry for each weight that is not zero: a neuron and its weight. Shorter rows are filled with weights of zero.
+    Sparse {
+        /// Entries of each row.
+        n_per_row: u32,
+    },
 }
 
 /// The rows of one projection into one slice.
@@ -101,8 +107,10 @@ pub struct Layout<'n> {
     outgoing: Vec<Vec<usize>>,
     /// By group and port, what its spikes reach.
     pub(crate) reach: Vec<Vec<Reach>>,
-    /// By projection, how its rows are written.
+    /// By projection, how its rows are written if not sparsely.
     encodings: Vec<RowEncoding>,
+    /// By projection, its nonzero weights if sparse rows may take less.
+    nonzeros: Vec<Option<Nonzeros>>,
 }
 
 /// What the spikes of a port reach.
@@ -134,6 +142,7 @@ impl<'n> Layout<'n> {
         let n_ports = network.groups.iter().map(|group| group.ports.len());
         let mut reach: Vec<Vec<Reach>> = n_ports.map(|n_ports| vec![Reach::default(); n_ports]).collect();
         let mut encodings = Vec::with_capacity(network.projections.len());
+        let mut nonzeros = Vec::with_capacity(network.projections.len());
         for (index, projection) in network.projections.iter().enumerate() {
             if let Target::Accumulator(group, accumulator) = projection.target {
                 incoming[group.index()].push((index, accumulator));
@@ -142,7 +151,13 @@ impl<'n> Layout<'n> {
                 outgoing[group.index()].push(index);
                 reach[group.index()][port].add(projection);
             }
-            encodings.push(row_encoding(network, projection, arch, weights)?);
+            let encoding = row_encoding(network, projection, arch, weights)?;
+            encodings.push(encoding);
+            nonzeros.push(if weights == WeightEncoding::Auto {
+                nonzeros_of(network, projection, encoding)
+            } else {
+                None
+            });
         }
         Ok(Self {
             network,
@@ -158,6 +173,7 @@ impl<'n> Layout<'n> {
             outgoing,
             reach,
             encodings,
+            nonzeros,
         })
     }
 
@@ -171,7 +187,7 @@ impl<'n> Layout<'n> {
         &self.capacity
     }
 
-    /// How ternary matrices are written.
+    /// How matrices are written.
     pub fn weights(&self) -> WeightEncoding {
         self.weights
     }
@@ -199,12 +215,23 @@ impl<'n> Layout<'n> {
         })
     }
 
+    /// How a projection's rows into a slice of this size are written.
+    fn encoding(&self, projection: usize, n_neurons: usize) -> RowEncoding {
+        let dense = self.encodings[projection];
+        let Some(nonzeros) = &self.nonzeros[projection] else { return dense };
+        // A row without weights still has its place.
+        let sparse = RowEncoding::Sparse { n_per_row: nonzeros.longest_row(n_neurons).max(1) };
+        let bytes = |encoding: RowEncoding| encoding.row_bytes(count(n_neurons)).next_multiple_of(self.align_bytes);
+        // Of equals the dense one, whose entries need no decoding.
+        if bytes(sparse) < bytes(dense) { sparse } else { dense }
+    }
+
     /// The blocks of a slice, in the order of their axons and rows; a projection without sources has none.
     pub fn blocks(&self, group: GroupId, neurons: &Range<usize>) -> impl Iterator<Item = BlockLayout> + '_ {
         let (first, n_neurons) = (neurons.start, neurons.len());
         let blocks = self.incoming[group.index()].iter().map(move |&(index, accumulator)| {
             let projection = &self.network.projections[index];
-            let encoding = self.encodings[index];
+            let encoding = self.encoding(index, n_neurons);
             let sources = match projection.weights {
                 Weights::Matrix(_) | Weights::Ones => self.network.sources(projection),
                 Weights::Identity => first..first + n_neurons,
@@ -243,7 +270,7 @@ impl RowEncoding {
         match self {
             Self::Dense2 => n_neurons.div_ceil(4),
             Self::Dense8 => n_neurons,
-            Self::Sparse1 => SPARSE_ENTRY_BYTES,
+            Self::Sparse { n_per_row } => u64::from(n_per_row) * SPARSE_ENTRY_BYTES,
         }
     }
 }
@@ -262,14 +289,15 @@ fn row_encoding(
     };
     let has = |bits: u32| on_host || arch.synapse_weight_bits().any(|width| width == bits);
     let encoding = match &projection.weights {
-        Weights::Identity => return Ok(RowEncoding::Sparse1),
+        Weights::Identity => return Ok(RowEncoding::Sparse { n_per_row: 1 }),
         Weights::Ones => match weights {
-            WeightEncoding::Ternary2 if has(2) => RowEncoding::Dense2,
-            WeightEncoding::Ternary2 | WeightEncoding::Int8 => RowEncoding::Dense8,
+            WeightEncoding::Auto | WeightEncoding::Ternary2 if has(2) => RowEncoding::Dense2,
+            WeightEncoding::Auto | WeightEncoding::Ternary2 | WeightEncoding::Int8 => RowEncoding::Dense8,
         },
         Weights::Matrix(name) => match (network.constants[name].elem(), weights) {
+            (Elem::Ternary, WeightEncoding::Auto) if has(2) => RowEncoding::Dense2,
             (Elem::Ternary, WeightEncoding::Ternary2) => RowEncoding::Dense2,
-            (Elem::Ternary, WeightEncoding::Int8) | (Elem::I8, _) => RowEncoding::Dense8,
+            (Elem::Ternary, WeightEncoding::Auto | WeightEncoding::Int8) | (Elem::I8, _) => RowEncoding::Dense8,
             (elem @ (Elem::I16 | Elem::I32 | Elem::F16 | Elem::Bf16 | Elem::F32), _) => {
                 return Err(PartitionError::WideWeights { matrix: name.clone(), elem: elem.name() });
             }
@@ -283,6 +311,14 @@ fn row_encoding(
     let available = itertools::join(arch.synapse_weight_bits(), ", ");
     let help = if bits == 2 { "--weights int8" } else { "a system that packs 8-bit weights" };
     Err(PartitionError::WeightBits { source_name, bits, arch: arch.name().to_owned(), available, help })
+}
+
+/// The nonzero weights of a matrix of which at most every fourth weight of eight bits, or every sixteenth of two, is not
+/// zero; with more, sparse entries of four bytes take more than dense rows.
+fn nonzeros_of(network: &Network, projection: &Projection, dense: RowEncoding) -> Option<Nonzeros> {
+    let Weights::Matrix(name) = &projection.weights else { return None };
+    let at_least = if dense == RowEncoding::Dense2 { 16 } else { 4 };
+    Nonzeros::of(&network.constants[name], &network.sources(projection), at_least)
 }
 
 fn source_name(network: &Network, source: Source) -> String {

@@ -15,6 +15,7 @@ mod load;
 mod map;
 mod pack;
 mod slice;
+mod sparse;
 mod text;
 mod usage;
 mod verify;
@@ -34,7 +35,7 @@ use seamount_ir::network::Network;
 /// What the user may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// How ternary matrices are written.
+    /// How matrices are written.
     pub weights: WeightEncoding,
     /// Each layer of the model begins on a chip of its own, as in the published mapping of the 370M model; what belongs to no
     /// layer goes with its neighbor.

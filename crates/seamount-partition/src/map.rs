@@ -21,7 +21,7 @@ pub struct CoreMap {
     pub network: String,
     /// Name of the system.
     pub arch: String,
-    /// How ternary matrices are written.
+    /// How matrices are written.
     pub weights: WeightEncoding,
     /// What a neurocore has.
     pub capacity: Capacity,

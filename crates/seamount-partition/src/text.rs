@@ -44,9 +44,13 @@ impl CoreMap {
         let weights = attributes.text("weights")?;
         let weights = attributes.require("weights", weights)?;
         let weights = match weights.as_str() {
+            AUTO => WeightEncoding::Auto,
             TERNARY => WeightEncoding::Ternary2,
             INT8 => WeightEncoding::Int8,
-            other => return Err(attributes.error(format!("`weights` is `{TERNARY}` or `{INT8}`, found `{other}`"))),
+            other => {
+                let message = format!("`weights` is `{AUTO}`, `{TERNARY}` or `{INT8}`, found `{other}`");
+                return Err(attributes.error(message));
+            }
         };
         attributes.finish()?;
         let Some((capacity, cores)) = block.blocks.split_first() else {
@@ -77,6 +81,7 @@ impl CoreMap {
 
     fn to_block(&self) -> Block {
         let weights = match self.weights {
+            WeightEncoding::Auto => AUTO,
             WeightEncoding::Ternary2 => TERNARY,
             WeightEncoding::Int8 => INT8,
         };
@@ -102,6 +107,7 @@ impl CoreMap {
     }
 }
 
+const AUTO: &str = "auto";
 const TERNARY: &str = "ternary";
 const INT8: &str = "int8";
 const HOST: &str = "host";

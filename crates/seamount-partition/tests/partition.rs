@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use seamount_arch::Arch;
 use seamount_ir::Verified;
 use seamount_ir::network::{GroupId, Network, Target, Weights};
+use seamount_ir::tensor::{Elem, Tensor};
 use seamount_partition::{CoreMap, Footprint, Options, PartitionError, Place, WeightEncoding, partition};
 
+const AUTO: Options = Options { weights: WeightEncoding::Auto, one_layer_per_chip: false };
 const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
 const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
 
@@ -32,7 +34,7 @@ proptest! {
     fn a_network_gets_a_legal_map_or_a_named_reason(
         network in network(),
         changes in limits(),
-        weights in prop_oneof![Just(TERNARY), Just(INT8)],
+        weights in prop_oneof![Just(AUTO), Just(TERNARY), Just(INT8)],
     ) {
         let arch = arch(&changes);
         let footprints = footprints(&network);
@@ -50,6 +52,24 @@ proptest! {
             }
             Err(other) => prop_assert!(false, "{}", other),
         }
+    }
+}
+
+/// What a map takes of all cores together.
+fn synapse_bytes(map: &CoreMap) -> u64 {
+    map.cores.iter().map(|core| core.usage.synapse_bytes).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// On one core each, so that the bytes of the same slices are compared.
+    #[test]
+    fn the_cheapest_encoding_is_never_worse_than_one_for_all(network in network()) {
+        let arch = arch(&[]);
+        let bytes = |options| synapse_bytes(&partition(&network, &footprints(&network), &arch, options).unwrap());
+        prop_assert!(bytes(&AUTO) <= bytes(&TERNARY));
+        prop_assert!(bytes(&AUTO) <= bytes(&INT8));
     }
 }
 
@@ -129,7 +149,7 @@ fn two_bits_take_a_quarter_of_eight() {
     let arch = Arch::shipped(common::ONE_CHIP).unwrap();
     let bytes = |options| {
         let map = map(&linear(), &arch, options).unwrap();
-        map.cores.iter().map(|core| core.usage.synapse_bytes).sum::<u64>()
+        synapse_bytes(&map)
     };
     // 64 rows of 1000 weights; the identity's 64 and the head's 1000 rows of 8 bytes; three shared rows.
     assert_eq!(bytes(&TERNARY), 64 * 256 + 64 * 8 + 1000 * 8 + (16 + 256 + 8));
@@ -173,6 +193,21 @@ fn a_core_has_one_axon_for_each_neuron_that_it_reads() {
     let (n_cores, input, output) = axons(&with_readers_of_one_port(), &small);
     assert_eq!((n_cores, input - output), (5, 65 - 2));
     assert_eq!(input, 65 + 4 * 2 * 64 + 2 * 1000);
+}
+
+#[test]
+fn few_weights_are_written_one_by_one() {
+    let mut network = linear().into_inner();
+    // A source has weights for every 50th neuron, so that 1000 neurons have 20 of its weights.
+    let weight = |at: usize| i8::from((at / 64 + at % 64).is_multiple_of(50));
+    let weights: Vec<i8> = (0..1000 * 64).map(weight).collect();
+    network.constants.insert("w".into(), Tensor::i8(Elem::Ternary, vec![1000, 64], &weights));
+    let network = network.verify().unwrap();
+    let bytes = |options| synapse_bytes(&map(&network, &arch(&[]), options).unwrap());
+    assert_eq!(bytes(&TERNARY) - bytes(&AUTO), 64 * 256 - 64 * 20 * 4);
+    // A chip without two-bit weights stores as many weights in eight bits, or one by one.
+    let wide = arch(&[change("synapse", "weight_bits", "[8]")]);
+    assert_eq!(synapse_bytes(&map(&network, &wide, &AUTO).unwrap()), bytes(&INT8) - 64 * 1000 + 64 * 20 * 4);
 }
 
 #[test]

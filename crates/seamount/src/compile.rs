@@ -55,7 +55,7 @@ impl CompileOptions {
     pub fn new(arch: Arch) -> Self {
         Self {
             arch,
-            weights: WeightEncoding::Ternary2,
+            weights: WeightEncoding::Auto,
             one_layer_per_chip: false,
             quant: QuantConfig::default(),
             guarantee_no_overflow: false,
@@ -291,6 +291,7 @@ fn named(list: &str) -> Vec<Box<dyn Pass>> {
 
 fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value> {
     let weights = match options.weights {
+        WeightEncoding::Auto => "auto",
         WeightEncoding::Ternary2 => "ternary",
         WeightEncoding::Int8 => "int8",
     };

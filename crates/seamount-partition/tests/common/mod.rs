@@ -175,8 +175,10 @@ fn project(network: &mut Network, random: &mut Random, source: Source, target: T
     let (n_sources, n_targets) = (network.n_sources(source), network.group(group).n_neurons);
     let name = format!("w{}", network.projections.len());
     let mut matrix = |elem: Elem, most: i32| {
-        let weights: Vec<i8> =
-            (0..n_sources * n_targets).map(|_| i8::try_from(random.around_zero(most)).unwrap()).collect();
+        // Some matrices have few weights that are not zero.
+        let rarity = [0, 0, 5, 8, 20][usize::try_from(random.around_zero(2) + 2).unwrap()];
+        let mut weight = || if random.around_zero(rarity) == 0 { random.around_zero(most) } else { 0 };
+        let weights: Vec<i8> = (0..n_sources * n_targets).map(|_| i8::try_from(weight()).unwrap()).collect();
         network.constants.insert(name.clone(), Tensor::i8(elem, vec![n_targets, n_sources], &weights));
         Weights::Matrix(name.clone())
     };

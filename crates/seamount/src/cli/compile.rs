@@ -51,7 +51,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_ARCH)]
     arch: String,
     /// How ternary weights are stored.
-    #[arg(long, value_enum, default_value_t = Weights::Ternary)]
+    #[arg(long, value_enum, default_value_t = Weights::Auto)]
     weights: Weights,
     /// Begins each of the model's layers on a chip of its own, as in the paper.
     #[arg(long)]
@@ -93,7 +93,9 @@ const CALIBRATION_WORK: usize = 2_000_000_000;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Weights {
-    /// Two bits each.
+    /// As they take the fewest bytes on each neurocore: two or eight bits each, or sparsely.
+    Auto,
+    /// Two bits each ternary weight.
     Ternary,
     /// Eight bits each, as in the paper.
     Int8,
@@ -152,6 +154,7 @@ impl Options {
         let trained = trained_quant(checkpoint)?;
         let mut options = CompileOptions {
             weights: match self.weights {
+                Weights::Auto => WeightEncoding::Auto,
                 Weights::Ternary => WeightEncoding::Ternary2,
                 Weights::Int8 => WeightEncoding::Int8,
             },

@@ -135,6 +135,7 @@ fn write_sweep(f: &mut fmt::Formatter<'_>, sweep: &Sweep) -> fmt::Result {
 /// How an encoding is called on the command line.
 pub(super) fn weights(encoding: WeightEncoding) -> &'static str {
     match encoding {
+        WeightEncoding::Auto => "auto",
         WeightEncoding::Ternary2 => "ternary",
         WeightEncoding::Int8 => "int8",
     }
