@@ -175,6 +175,10 @@ fn every_choice_of_quantization_is_exact() {
         ("early norms of 8 bits", "[norm]\nplacement = \"early\"\n[payload]\nbits = 8\n"),
         ("norms as written down", "[norm]\nfold = false\nepsilon = 1e-3\n"),
         ("8 bits, small payloads dropped", "[payload]\nbits = 8\nspike_threshold = 3\n"),
+        (
+            "small payloads dropped by tolerance",
+            "[payload]\nbits = 8\nspike_tolerance = 0.01\n[payload.thresholds]\ndown_proj = 2\n",
+        ),
         ("powers of two", "[payload]\nscales = \"pow2\"\n[payload.widths]\no_proj = 10\n"),
         (
             "narrow state",

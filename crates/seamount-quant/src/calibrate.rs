@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use seamount_ir::Module;
 use seamount_ir::model::{InterpretError, Interpreter, Model, Observed, Op};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError, Value};
-use seamount_ir::{Module, ValueId};
 
-use crate::config::{Clip, PayloadConfig, QuantConfig};
-use crate::histogram::Histogram;
+use crate::config::{Clip, PayloadConfig, QuantConfig, layer_of};
+use crate::histogram::{Energies, Histogram};
 use crate::vocabulary;
 
 /// What is known of `calibrate`.
@@ -23,6 +23,7 @@ pub static INFO: PassInfo = PassInfo {
         ("clip", "max", "range of what linear layers read: max, percentile or mse (least mean square error)"),
         ("percentile", "99.99", "share of magnitudes in percent that clip = percentile keeps whole"),
         ("payload_bits", "16", "width for which clip = mse weighs rounding against clipping"),
+        ("spike_tolerance", "0", "share of the energy of what a linear layer reads that may be dropped"),
     ],
 };
 
@@ -33,8 +34,8 @@ const TOKENS_AT_ONCE: usize = 16;
 /// [`Observed`]: least and largest value and root mean square, over all sequences, tokens and channels. Of what follows
 /// from a token's embedding alone, least and largest are over the whole vocabulary.
 ///
-/// With a `clip` other than `max`, a second run makes histograms of what linear layers read, and the range of these
-/// values becomes the clipped one.
+/// With a `clip` other than `max` or a `spike_tolerance`, a second run makes histograms of what linear layers read: the
+/// range of these values becomes the clipped one, and the magnitude is noted below which they are negligible.
 ///
 /// Sequences run in parallel. The result is the same at any thread count: sums of squares are in double precision,
 /// within a sequence in the order of its tokens, over sequences in theirs.
@@ -62,6 +63,7 @@ impl Calibrate {
         };
         payload.percentile = options.float("percentile")?.unwrap_or(payload.percentile);
         payload.bits = options.int("payload_bits")?.unwrap_or(payload.bits);
+        payload.spike_tolerance = options.float("spike_tolerance")?.unwrap_or(payload.spike_tolerance);
         let config = QuantConfig { payload, ..QuantConfig::default() };
         config.check().map_err(|error| options.error(error.to_string()))?;
         options.clone().finish()?;
@@ -107,18 +109,13 @@ impl Pass for Calibrate {
             let seen = seen.expect("invariant: the vocabulary decides values of the graph");
             (seen.min, seen.max) = (seen.min.min(min), seen.max.max(max));
         }
-        let observed: Vec<Observed> = total.iter().map(Seen::observed).collect();
-        let clipped = self.clipped(&model, &interpreter, &observed)?;
+        let mut observed: Vec<Observed> = total.iter().map(Seen::observed).collect();
+        if self.payload.clip != Clip::Max || self.payload.spike_tolerance > 0.0 {
+            self.refine(&model, &interpreter, &mut observed)?;
+        }
         let mut model: Model = model.into_inner();
         for (value, observed) in model.graph.in_order().into_iter().zip(observed) {
             model.graph.node_mut(value).observed = Some(observed);
-        }
-        for (value, magnitude) in clipped {
-            let magnitude = f64::from(single(magnitude));
-            if let Some(observed) = &mut model.graph.node_mut(value).observed {
-                observed.min = observed.min.max(-magnitude);
-                observed.max = observed.max.min(magnitude);
-            }
         }
         tracing::debug!(pass = INFO.name, n_sequences = self.sequences.len(), n_tokens, "calibrated");
         Ok(Module::Model(model))
@@ -126,42 +123,34 @@ impl Pass for Calibrate {
 }
 
 impl Calibrate {
-    /// The clipped magnitudes of what linear layers read.
-    fn clipped(
-        &self,
-        model: &Model,
-        interpreter: &Interpreter,
-        observed: &[Observed],
-    ) -> Result<BTreeMap<ValueId, f64>, PassError> {
+    /// A second run, for what only the distribution of magnitudes tells: of what linear layers read, the clipped range
+    /// and what is negligible.
+    fn refine(&self, model: &Model, interpreter: &Interpreter, observed: &mut [Observed]) -> Result<(), PassError> {
         let mut widths = BTreeMap::new();
-        if self.payload.clip == Clip::Max {
-            return Ok(BTreeMap::new());
-        }
         for value in model.graph.in_order() {
             if let Op::Linear { weight, .. } = &model.graph.node(value).op {
-                let bits = self.payload.bits_of(weight.strip_suffix(".weight").unwrap_or(weight));
-                widths.insert(model.graph.operands(value)[0], bits);
+                widths.insert(model.graph.operands(value)[0], self.payload.bits_of(layer_of(weight)));
             }
         }
         let order = model.graph.in_order();
-        let empty: Vec<Option<Histogram>> = order
+        let empty: Vec<Option<Magnitudes>> = order
             .iter()
-            .zip(observed)
-            .map(|(value, observed)| widths.contains_key(value).then(|| Histogram::new(observed.abs_max())))
+            .zip(&*observed)
+            .map(|(value, observed)| widths.contains_key(value).then(|| self.magnitudes(observed.abs_max())))
             .collect();
         let one = |sequence: &Vec<u32>| {
-            let mut histograms = empty.clone();
+            let mut magnitudes = empty.clone();
             let mut state = interpreter.initial_state();
             for tokens in sequence.chunks(TOKENS_AT_ONCE) {
-                for ((_, vector), histogram) in interpreter.run(tokens, &mut state)?.iter().zip(&mut histograms) {
-                    if let Some(histogram) = histogram {
-                        histogram.add(vector);
+                for ((_, vector), magnitudes) in interpreter.run(tokens, &mut state)?.iter().zip(&mut magnitudes) {
+                    if let Some(magnitudes) = magnitudes {
+                        magnitudes.add(vector);
                     }
                 }
             }
-            Ok(histograms)
+            Ok(magnitudes)
         };
-        let parts: Vec<Vec<Option<Histogram>>> = self
+        let parts: Vec<Vec<Option<Magnitudes>>> = self
             .sequences
             .par_iter()
             .map(one)
@@ -173,16 +162,48 @@ impl Calibrate {
                 total.merge(part);
             }
         }
-        let clip = |histogram: &Histogram, bits| match self.payload.clip {
-            Clip::Max => f64::INFINITY,
-            Clip::Percentile => histogram.percentile(self.payload.percentile),
-            Clip::Mse => histogram.least_square_error(bits),
-        };
-        let clipped = order
-            .iter()
-            .zip(&total)
-            .filter_map(|(value, histogram)| Some((*value, clip(histogram.as_ref()?, widths[value]))));
-        Ok(clipped.collect())
+        for ((value, magnitudes), observed) in order.iter().zip(&total).zip(observed) {
+            let Some(Magnitudes { counts, energies }) = magnitudes else { continue };
+            if let Some(counts) = counts {
+                let clip = match self.payload.clip {
+                    Clip::Max => f64::INFINITY,
+                    Clip::Percentile => counts.percentile(self.payload.percentile),
+                    Clip::Mse => counts.least_square_error(widths[value]),
+                };
+                let clip = f64::from(single(clip));
+                observed.min = observed.min.max(-clip);
+                observed.max = observed.max.min(clip);
+            }
+            observed.negligible = energies.as_ref().map(|energies| energies.negligible(self.payload.spike_tolerance));
+        }
+        Ok(())
+    }
+
+    fn magnitudes(&self, largest: f64) -> Magnitudes {
+        let PayloadConfig { clip, spike_tolerance, .. } = self.payload;
+        Magnitudes {
+            counts: (clip != Clip::Max).then(|| Histogram::new(largest)),
+            energies: (spike_tolerance > 0.0).then(|| Energies::new(largest)),
+        }
+    }
+}
+
+/// The distribution of one value's magnitudes, as far as it is asked for.
+#[derive(Debug, Clone)]
+struct Magnitudes {
+    counts: Option<Histogram>,
+    energies: Option<Energies>,
+}
+
+impl Magnitudes {
+    fn add(&mut self, vector: &[f32]) {
+        self.counts.iter_mut().for_each(|counts| counts.add(vector));
+        self.energies.iter_mut().for_each(|energies| energies.add(vector));
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(total, counts)| total.merge(counts));
+        self.energies.iter_mut().zip(&other.energies).for_each(|(total, energies)| total.merge(energies));
     }
 }
 
@@ -239,7 +260,8 @@ impl Seen {
     fn observed(&self) -> Observed {
         #[expect(clippy::cast_precision_loss, reason = "a mean over fewer than 2^53 values")]
         let mean_square = self.sum_of_squares / self.n as f64;
-        Observed { min: f64::from(self.min), max: f64::from(self.max), rms: f64::from(single(mean_square.sqrt())) }
+        let rms = f64::from(single(mean_square.sqrt()));
+        Observed { min: f64::from(self.min), max: f64::from(self.max), rms, negligible: None }
     }
 }
 

@@ -33,9 +33,14 @@ pub struct PayloadConfig {
     pub scales: Scales,
     /// Payloads below this magnitude, in units of the payload, are zero and send nothing.
     pub spike_threshold: u32,
+    /// Share of a payload's energy, its sum of squares in calibration, that may be dropped for the sake of zeros: each
+    /// layer takes the largest threshold that keeps within it, or `spike_threshold` where that is larger.
+    pub spike_tolerance: f64,
     /// Other widths by the end of a layer's name: `o_proj`, `mlp.down_proj`, `layers.3.attn.i_proj`; the longest
     /// name that fits counts.
     pub widths: BTreeMap<String, u32>,
+    /// Other thresholds by the end of a layer's name; such a layer takes no other.
+    pub thresholds: BTreeMap<String, u32>,
 }
 
 /// How the range of a payload's scale follows from what calibration saw.
@@ -138,7 +143,9 @@ impl Default for PayloadConfig {
             headroom: 0.0,
             scales: Scales::Free,
             spike_threshold: 0,
+            spike_tolerance: 0.0,
             widths: BTreeMap::new(),
+            thresholds: BTreeMap::new(),
         }
     }
 }
@@ -242,11 +249,16 @@ impl QuantConfig {
         for (key, bits) in self.clone().widths_mut() {
             require((MIN_BITS..=MAX_BITS).contains(bits), key, *bits, "8 to 24")?;
         }
-        let PayloadConfig { percentile, headroom, spike_threshold, .. } = self.payload;
+        let PayloadConfig { percentile, headroom, spike_threshold, spike_tolerance, .. } = self.payload;
         require((50.0..=100.0).contains(&percentile), "payload.percentile", percentile, "50 to 100")?;
         let by_width = headroom == 0.0;
         require(by_width || (0.25..=64.0).contains(&headroom), "payload.headroom", headroom, "0, or 0.25 to 64")?;
-        require(spike_threshold < 1 << 23, "payload.spike_threshold", spike_threshold, "0 to 2^23 - 1")?;
+        let of_layers =
+            self.payload.thresholds.iter().map(|(name, level)| (format!("payload.thresholds.{name}"), *level));
+        for (key, level) in of_layers.chain([("payload.spike_threshold".to_owned(), spike_threshold)]) {
+            require(level <= MAX_THRESHOLD, key, level, "0 to 2^23 - 1")?;
+        }
+        require((0.0..1.0).contains(&spike_tolerance), "payload.spike_tolerance", spike_tolerance, "0 to below 1")?;
         let epsilon = self.norm.epsilon;
         require((0.0..=1.0).contains(&epsilon), "norm.epsilon", epsilon, "0 to 1")
     }
@@ -259,15 +271,40 @@ const MAX_BITS: u32 = 24;
 impl PayloadConfig {
     /// The width for a layer, by the longest name in `widths` that its own ends with.
     pub fn bits_of(&self, layer: &str) -> u32 {
-        let fits = |name: &str| layer == name || layer.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
-        let named = self.widths.iter().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
-        named.map_or(self.bits, |(_, bits)| *bits)
+        longest_fit(&self.widths, layer).unwrap_or(self.bits)
+    }
+
+    /// The threshold for a layer whose payload has negligible values below a magnitude, in units of the payload.
+    pub fn threshold_of(&self, layer: &str, negligible_below: Option<f64>) -> u32 {
+        // What rounds to less than the level is dropped: magnitudes below the level less a half.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at payloads' range")]
+        let tolerated = negligible_below.map_or(0, |units| (units + 0.5).floor().min(f64::from(MAX_THRESHOLD)) as u32);
+        longest_fit(&self.thresholds, layer).unwrap_or(self.spike_threshold.max(tolerated))
     }
 
     /// The range of a scale over what `clip` says, for payloads of a width.
     pub fn headroom_of(&self, bits: u32) -> f64 {
         if self.headroom > 0.0 { self.headroom } else { default_headroom(bits) }
     }
+}
+
+/// The name of the layer of a weight: what stands before `.weight`, also where some of its rows stand alone.
+pub fn layer_of(weight: &str) -> &str {
+    let layer = weight.strip_suffix(".weight").unwrap_or(weight);
+    layer.rfind(ROWS).map_or(layer, |at| &layer[..at])
+}
+
+/// Between the name of a layer and the numbers of those of its rows that stand alone.
+pub(crate) const ROWS: &str = ".rows-";
+
+/// The largest threshold.
+const MAX_THRESHOLD: u32 = (1 << 23) - 1;
+
+/// What the longest name says that a layer's own ends with.
+fn longest_fit(by_name: &BTreeMap<String, u32>, layer: &str) -> Option<u32> {
+    let fits = |name: &str| layer == name || layer.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
+    let named = by_name.iter().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
+    named.map(|(_, value)| *value)
 }
 
 /// Room that a value of some bits leaves for what calibration did not see: wide values can afford more.
@@ -381,5 +418,17 @@ mod tests {
         assert_eq!(payload.bits_of("layers.3.attn.o_proj"), 9);
         assert_eq!(payload.bits_of("layers.13.attn.o_proj"), 10);
         assert_eq!(payload.bits_of("layers.1.mlp.down_proj"), 16);
+        assert_eq!(payload.bits_of(layer_of("layers.1.attn.o_proj.rows-0-512.weight")), 10);
+    }
+
+    #[test]
+    fn a_layer_takes_the_threshold_of_its_name_or_the_larger_of_the_others() {
+        let thresholds = [("o_proj".to_owned(), 2)].into();
+        let payload = PayloadConfig { thresholds, spike_threshold: 3, ..PayloadConfig::default() };
+        assert_eq!(payload.threshold_of("layers.0.attn.o_proj", Some(9.0)), 2);
+        assert_eq!(payload.threshold_of("layers.0.attn.i_proj", None), 3);
+        // Below 5.6 units lies all that rounds to 5 or less.
+        assert_eq!(payload.threshold_of("layers.0.attn.i_proj", Some(5.6)), 6);
+        assert_eq!(payload.threshold_of("layers.0.attn.i_proj", Some(1e30)), MAX_THRESHOLD);
     }
 }

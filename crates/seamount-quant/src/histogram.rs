@@ -1,4 +1,4 @@
-//! Magnitudes in equal bins, and where to clip them.
+//! How often magnitudes are seen, and where to clip them; how much energy they hold, and what of it is negligible.
 
 /// Bins of a histogram; a clip is as exact as one of them is narrow.
 const N_BINS: usize = 2048;
@@ -73,6 +73,63 @@ impl Histogram {
     }
 }
 
+/// Octaves below the largest magnitude that are told apart.
+const N_OCTAVES: u32 = 32;
+/// Bits of a float's fraction that name a bin: 32 bins an octave.
+const FRACTION_BITS: u32 = 5;
+
+/// Sums of squares by magnitude, in bins of a 32nd of an octave.
+///
+/// A bin is the upper bits of a float, which order magnitudes as the floats themselves. Each sum is in the order in
+/// which values come.
+#[derive(Debug, Clone)]
+pub(crate) struct Energies {
+    first: u32,
+    squares: Vec<f64>,
+}
+
+impl Energies {
+    /// No energy yet, of magnitudes up to `largest`.
+    pub(crate) fn new(largest: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "it was seen as a float of this width")]
+        let last = Self::bin(largest as f32);
+        let first = last.saturating_sub(N_OCTAVES << FRACTION_BITS);
+        Self { first, squares: vec![0.0; (last - first + 1) as usize] }
+    }
+
+    /// Adds the squares of a vector.
+    pub(crate) fn add(&mut self, vector: &[f32]) {
+        let last = self.squares.len() - 1;
+        for &x in vector {
+            let bin = Self::bin(x).saturating_sub(self.first) as usize;
+            self.squares[bin.min(last)] += f64::from(x) * f64::from(x);
+        }
+    }
+
+    /// Adds the sums of others of the same range.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.squares.iter_mut().zip(&other.squares).for_each(|(total, squares)| *total += squares);
+    }
+
+    /// The edge of a bin below which no more than a share of the energy lies.
+    pub(crate) fn negligible(&self, share: f64) -> f64 {
+        let tolerated = self.squares.iter().sum::<f64>() * share;
+        let mut below = 0.0;
+        for (squares, bin) in self.squares.iter().zip(self.first..) {
+            below += squares;
+            if below > tolerated {
+                // The first bin takes what is smaller as well.
+                return if bin == self.first { 0.0 } else { f64::from(f32::from_bits(bin << (23 - FRACTION_BITS))) };
+            }
+        }
+        0.0
+    }
+
+    fn bin(x: f32) -> u32 {
+        x.abs().to_bits() >> (23 - FRACTION_BITS)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +147,24 @@ mod tests {
     fn a_percentile_leaves_out_the_rare() {
         assert!(spiky().percentile(99.0) < 1.05);
         assert!((spiky().percentile(100.0) - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_negligible_holds_no_more_than_its_share() {
+        let values: Vec<f32> = (0u16..1000).map(|n| f32::from(n) / 1000.0).collect();
+        let mut energies = Energies::new(0.999);
+        energies.add(&values);
+        let energy =
+            |below: f64| values.iter().map(|&x| f64::from(x)).filter(|&x| x < below).map(|x| x * x).sum::<f64>();
+        for share in [1e-6, 1e-4, 0.01, 0.1] {
+            let edge = energies.negligible(share);
+            let total = energy(1.0);
+            assert!(energy(edge) <= share * total, "{share}: below {edge}");
+            // A bin is a 32nd of an octave wide, which the cube of its edge is 10 % of.
+            assert!(energy(edge * 1.05) > share * total, "{share}: below {edge}");
+        }
+        assert!(energies.negligible(0.0) <= 0.001);
+        assert!(Energies::new(0.0).negligible(0.5).abs() < 1e-300, "no energy, nothing to drop");
     }
 
     #[test]

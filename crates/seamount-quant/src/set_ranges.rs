@@ -46,11 +46,13 @@ impl SetRanges {
         let mut ranges = Ranges::new();
         for item in items {
             let Value::List(parts) = item else { return Err(wrong(item)) };
-            let [Value::Text(name), min, max, rms] = parts.as_slice() else { return Err(wrong(item)) };
+            let [Value::Text(name), min, max, rms, negligible @ ..] = parts.as_slice() else { return Err(wrong(item)) };
+            let negligible: Option<Vec<f64>> = negligible.iter().map(number).collect();
+            let Some(negligible) = negligible.filter(|numbers| numbers.len() <= 1) else { return Err(wrong(item)) };
             let (Some(min), Some(max), Some(rms)) = (number(min), number(max), number(rms)) else {
                 return Err(wrong(item));
             };
-            ranges.insert(name.clone(), Observed { min, max, rms });
+            ranges.insert(name.clone(), Observed { min, max, rms, negligible: negligible.first().copied() });
         }
         Ok(Box::new(Self { ranges }))
     }

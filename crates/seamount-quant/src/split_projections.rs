@@ -6,6 +6,7 @@ use seamount_ir::model::{Op, WeightRule};
 use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::{Module, ValueId};
 
+use crate::config::ROWS;
 use crate::rewrite::Rewrite;
 
 /// What is known of `split-projections`.
@@ -61,8 +62,8 @@ impl Pass for SplitProjections {
 /// The name of rows `start..end`; what stands before `.weight` names the layer, so the rows are put there.
 fn name_of_rows(weight: &str, start: usize, end: usize) -> String {
     match weight.strip_suffix(".weight") {
-        Some(layer) => format!("{layer}.rows-{start}-{end}.weight"),
-        None => format!("{weight}.rows-{start}-{end}"),
+        Some(layer) => format!("{layer}{ROWS}{start}-{end}.weight"),
+        None => format!("{weight}{ROWS}{start}-{end}"),
     }
 }
 

@@ -14,7 +14,8 @@ pub const VERSION: u64 = 1;
 /// Choices of quantization and the ranges that scales come from.
 ///
 /// As JSON: the tables of [`QuantConfig`] beside `quant_method`, `version` and `ranges`,
-/// `{"layers.0.attn.i_proj.input": [least, largest, root mean square], ...}` by the [names](crate::names) of values.
+/// `{"layers.0.attn.i_proj.input": [least, largest, root mean square], ...}` by the [names](crate::names) of values. A
+/// fourth number, where there is a spike tolerance, is the magnitude below which values are negligible.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainedQuant {
     /// Widths, clipping, scales and norms; keys that are left out keep their defaults.
@@ -95,19 +96,20 @@ impl TrainedQuant {
         whole.extend(config.as_object().cloned().expect("invariant: configurations are JSON objects"));
         if let Some(ranges) = &self.ranges {
             let range = |(name, seen): (&String, &Observed)| {
-                (name.clone(), [seen.min, seen.max, seen.rms].into_iter().map(shortest).collect())
+                let numbers = [seen.min, seen.max, seen.rms].into_iter().chain(seen.negligible);
+                (name.clone(), numbers.map(shortest).collect())
             };
             whole.insert("ranges".into(), Value::Object(ranges.iter().map(range).collect()));
         }
         Value::Object(whole)
     }
 
-    /// Whether ranges are as these choices ask for: they say how norms are arranged and magnitudes clipped, and both
-    /// decide what values there are and how far they reach.
+    /// Whether ranges are as these choices ask for: they say how norms are arranged, magnitudes clipped and small ones
+    /// dropped, which decides what values there are and how far they reach.
     pub fn ranges_for(&self, chosen: &QuantConfig) -> Option<&Ranges> {
         let of = |config: &QuantConfig| {
             let payload = &config.payload;
-            (config.norm.clone(), payload.clip, payload.percentile)
+            (config.norm.clone(), payload.clip, payload.percentile, payload.spike_tolerance)
         };
         self.ranges.as_ref().filter(|_| of(chosen) == of(&self.config))
     }
@@ -123,8 +125,10 @@ fn read_ranges(found: &Value) -> Result<Option<Ranges>, TrainedError> {
         let numbers: Option<Vec<f64>> =
             entry.as_array().and_then(|list| list.iter().map(single_precision).collect::<Option<_>>());
         let range = match numbers.as_deref() {
-            Some(&[min, max, rms]) if min <= max && rms >= 0.0 && max.is_finite() && min.is_finite() => {
-                Observed { min, max, rms }
+            Some(&[min, max, rms, ref negligible @ ..])
+                if min <= max && rms >= 0.0 && max.is_finite() && min.is_finite() && negligible.len() <= 1 =>
+            {
+                Observed { min, max, rms, negligible: negligible.first().copied() }
             }
             _ => return Err(wrong(format!("ranges.{name}"), entry)),
         };
@@ -160,7 +164,8 @@ mod tests {
         trained.config.payload.bits = 8;
         trained.config.payload.widths.insert("o_proj".into(), 12);
         // Every bit of a range counts.
-        let range = Observed { min: f64::from(-0.1f32), max: f64::from(1.0f32 / 3.0), rms: 0.0625 };
+        let range =
+            Observed { min: f64::from(-0.1f32), max: f64::from(1.0f32 / 3.0), rms: 0.0625, negligible: Some(0.5) };
         trained.ranges = Some(Ranges::from_iter([("layer.0".to_owned(), range)]));
         let text = trained.to_json().to_string();
         assert!(text.contains(r#""layer.0":[-0.1,0.33333334,0.0625]"#), "{text}");

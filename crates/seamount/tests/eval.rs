@@ -69,6 +69,26 @@ fn by_pass_and_by_layer_are_tables_or_json() {
 }
 
 #[test]
+fn by_projection_counts_zeros_which_a_tolerance_adds_to() {
+    let zero_share = |args: &[&str]| {
+        let json = succeed_json(&[&["--by-projection", "--payload-bits", "8"], args].concat());
+        let payloads = json["by_projection"]["payloads"].as_array().unwrap().clone();
+        assert_eq!(payloads.len(), 4 * 6 + 1, "{json}");
+        let threshold = |index: usize| payloads[index]["spike_threshold"].as_u64().unwrap();
+        assert_eq!(payloads[5]["projections"], serde_json::json!(["mlp.down_proj"]));
+        (json["by_projection"]["zero_payload_share"].as_f64().unwrap(), threshold(0), threshold(5))
+    };
+    let (none, low, high) =
+        (zero_share(&[]), zero_share(&["--spike-threshold", "30dB"]), zero_share(&["--spike-threshold", "2%"]));
+    assert_eq!((none.1, none.2), (1, 1));
+    assert!(none.0 < low.0 && low.0 < high.0, "{none:?} {low:?} {high:?}");
+    assert!(high.1 > high.2, "each layer has its own: {high:?}");
+
+    let shown = succeed(&["--by-projection"]);
+    assert!(shown.contains("mlp.down_proj") && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+}
+
+#[test]
 fn the_plot_is_a_picture_of_every_width_and_encoding() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bytes.svg");

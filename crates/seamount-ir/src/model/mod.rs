@@ -54,6 +54,9 @@ pub struct Observed {
     pub max: f64,
     /// Root of the mean square.
     pub rms: f64,
+    /// The magnitude below which all values together hold no more than a tolerated share of the sum of squares, where
+    /// calibration was given such a share.
+    pub negligible: Option<f64>,
 }
 
 impl Observed {

@@ -102,8 +102,9 @@ impl Model {
         if let Some(layer) = node.layer {
             attributes.push(("layer".into(), Value::Int(i64::from(layer))));
         }
-        if let Some(Observed { min, max, rms }) = node.observed {
-            attributes.push(("observed".into(), Value::List([min, max, rms].map(Value::Float).to_vec())));
+        if let Some(Observed { min, max, rms, negligible }) = node.observed {
+            let seen = [min, max, rms].into_iter().chain(negligible);
+            attributes.push(("observed".into(), Value::List(seen.map(Value::Float).collect())));
         }
         Statement {
             result: Some(number[&value]),
@@ -182,8 +183,9 @@ fn read_node(reader: &mut Reader<'_>, values: &BTreeMap<ValueId, ValueId>) -> Re
     let observed = reader.attributes.floats("observed")?;
     let observed = match observed.as_deref() {
         None => None,
-        Some(&[min, max, rms]) => Some(Observed { min, max, rms }),
-        Some(_) => return Err(reader.error("`observed` wants [min, max, rms]")),
+        Some(&[min, max, rms]) => Some(Observed { min, max, rms, negligible: None }),
+        Some(&[min, max, rms, negligible]) => Some(Observed { min, max, rms, negligible: Some(negligible) }),
+        Some(_) => return Err(reader.error("`observed` wants [min, max, rms] or [min, max, rms, negligible]")),
     };
     Ok((op, operands, layer, observed))
 }

@@ -37,9 +37,10 @@ impl Model {
             return findings.add("operands", value, format!("`{name}` takes {expected} operand(s), has {found}"));
         }
         findings.require(node.width > 0, "width", value, || "has no channels".into());
-        if let Some(Observed { min, max, rms }) = node.observed {
-            let finite = [min, max, rms].iter().all(|seen| seen.is_finite());
-            findings.require(finite, "attribute", value, || format!("observed = [{min}, {max}, {rms}]"));
+        if let Some(Observed { min, max, rms, negligible }) = node.observed {
+            let seen = [min, max, rms].into_iter().chain(negligible);
+            let finite = seen.clone().all(f64::is_finite);
+            findings.require(finite, "attribute", value, || format!("observed = {:?}", seen.collect::<Vec<_>>()));
         }
         let widths: Vec<usize> = operands.iter().map(|&operand| self.width(operand)).collect();
         let mut width = |expected: usize| {

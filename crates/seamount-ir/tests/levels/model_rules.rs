@@ -132,8 +132,9 @@ fn attributes_are_in_range() {
 #[test]
 fn what_was_observed_is_finite() {
     let mut model = Model::parse(SOUND).unwrap();
-    model.graph.node_mut(ValueId(3)).observed = Some(Observed { min: 0.0, max: f64::INFINITY, rms: 1.0 });
-    assert_eq!(model.verify().unwrap_err().0[0].to_string(), "%3: observed = [0, inf, 1] [attribute]");
+    model.graph.node_mut(ValueId(3)).observed =
+        Some(Observed { min: 0.0, max: f64::INFINITY, rms: 1.0, negligible: None });
+    assert_eq!(model.verify().unwrap_err().0[0].to_string(), "%3: observed = [0.0, inf, 1.0] [attribute]");
 }
 
 #[test]

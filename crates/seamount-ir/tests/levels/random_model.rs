@@ -84,7 +84,8 @@ fn add(model: &mut Model, values: &[ValueId], at: usize, (kind, first, second, n
     };
     let value = model.add(op, &operands, result, (number % 3 > 0).then_some(u32::from(number % 3)));
     if number % 5 == 0 {
-        let observed = Observed { min: -f64::from(number), max: f64::from(number) / 3.0, rms: 1e-300 };
+        let negligible = (number % 2 == 0).then_some(0.125);
+        let observed = Observed { min: -f64::from(number), max: f64::from(number) / 3.0, rms: 1e-300, negligible };
         model.graph.node_mut(value).observed = Some(observed);
     }
     value

@@ -12,7 +12,7 @@ use seamount_ir::{Dag, ValueId, Verified};
 
 use super::Quantize;
 use super::scales::{Exponent, Factors, RootPlan, RootRange};
-use crate::config::{Scales, StateConfig, default_headroom};
+use crate::config::{Scales, StateConfig, default_headroom, layer_of};
 
 /// Finest and coarsest unit of the operand of a sigmoid or silu.
 const FUNCTION_INPUT: (Exponent, Exponent) = (Exponent(-16), Exponent(-10));
@@ -25,8 +25,8 @@ pub(super) struct Builder<'m> {
     values: BTreeMap<ValueId, ValueId>,
     /// What linear layers and norms read: operand, bits and unit to the scaled value.
     payloads: BTreeMap<(ValueId, u32, u64), ValueId>,
-    /// Scaled values to what is left of them above the spike threshold.
-    thresholds: BTreeMap<ValueId, ValueId>,
+    /// Scaled values and thresholds to what is left of them.
+    thresholds: BTreeMap<(ValueId, u32), ValueId>,
     /// Sums of squares to the plan of their root.
     roots: BTreeMap<ValueId, RootPlan>,
     /// Model values that share the residual stream's unit.
@@ -192,7 +192,7 @@ impl<'m> Builder<'m> {
         let weight_unit = tensor.scale().unwrap_or(1.0);
         let Quantize { accumulator, word, config, .. } = self.options;
         let layer = weight.strip_suffix(".weight").unwrap_or(weight);
-        let mut bits = config.payload.bits_of(layer);
+        let mut bits = config.payload.bits_of(layer_of(weight));
         if self.options.guarantee_no_overflow {
             bits = bits.min(widest_payload(tensor, *accumulator).map_err(PassError::constant(weight))?);
         }
@@ -218,8 +218,10 @@ impl<'m> Builder<'m> {
             }
         };
         let mut x = self.scaled_operand(value, operand, bits, unit, &format!("{layer}.payload"))?;
-        if config.payload.spike_threshold > 1 {
-            x = self.threshold(value, x);
+        let negligible_below = self.observed(operand)?.negligible.map(|magnitude| magnitude / unit);
+        let level = config.payload.threshold_of(layer_of(weight), negligible_below);
+        if level > 1 {
+            x = self.threshold(value, x, level);
         }
         self.fixed.constants.insert(weight.to_owned(), tensor.clone());
         let sum_bits = accumulator.bits.min(word.bits);
@@ -227,14 +229,14 @@ impl<'m> Builder<'m> {
     }
 
     /// Small payloads become zero, which sends nothing.
-    fn threshold(&mut self, at: ValueId, x: ValueId) -> ValueId {
-        if let Some(&kept) = self.thresholds.get(&x) {
+    fn threshold(&mut self, at: ValueId, x: ValueId, level: u32) -> ValueId {
+        if let Some(&kept) = self.thresholds.get(&(x, level)) {
             return kept;
         }
         let FixedType { bits, width, scale } = self.fixed.graph.node(x).ty;
-        let op = FixedOp::Threshold { level: self.options.config.payload.spike_threshold.cast_signed() };
+        let op = FixedOp::Threshold { level: level.cast_signed() };
         let kept = self.add_wide(at, op, &[x], bits, scale, width);
-        self.thresholds.insert(x, kept);
+        self.thresholds.insert((x, level), kept);
         kept
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
@@ -65,9 +66,10 @@ pub(super) struct Options {
     /// Units of payloads: any, or powers of two.
     #[arg(long, value_enum)]
     scales: Option<ScalesArg>,
-    /// Payloads below this magnitude, in units of the payload, send nothing.
-    #[arg(long, value_name = "N")]
-    spike_threshold: Option<u32>,
+    /// Small payloads send nothing: those below a magnitude in units of the payload (`3`), or, with each layer's own
+    /// threshold, at most a share of the energy (`1%`) or what leaves a signal-to-noise ratio (`30dB`).
+    #[arg(long, value_name = "N|N%|NdB")]
+    spike_threshold: Option<SpikeThreshold>,
     /// What an accumulator does that does not fit, where it is to be another than the system's.
     #[arg(long, value_enum)]
     overflow: Option<OverflowArg>,
@@ -115,6 +117,32 @@ enum OverflowArg {
     Saturate,
     /// Keeps the low bits.
     Wrap,
+}
+
+/// Which payloads are so small that they are not sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum SpikeThreshold {
+    /// Those below a magnitude, in units of the payload.
+    Level(u32),
+    /// Those that together hold a share of the energy.
+    Tolerance(f64),
+}
+
+impl FromStr for SpikeThreshold {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "expected a magnitude (3), a share of the energy (1%) or a signal-to-noise ratio (30dB)";
+        let number = |text: &str| text.trim_end().parse::<f64>().ok().filter(|number| number.is_finite());
+        let share = if let Some(percent) = text.strip_suffix('%') {
+            number(percent).ok_or(expected)? / 100.0
+        } else if let Some(decibels) = text.strip_suffix("dB").or_else(|| text.strip_suffix("db")) {
+            10f64.powf(-number(decibels).ok_or(expected)? / 10.0)
+        } else {
+            return text.parse().map(Self::Level).map_err(|_| expected);
+        };
+        if (0.0..1.0).contains(&share) { Ok(Self::Tolerance(share)) } else { Err("expected a share from 0 to below 1") }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -203,7 +231,11 @@ impl Options {
         };
         let payload = &mut config.payload;
         payload.bits = self.payload_bits.unwrap_or(payload.bits);
-        payload.spike_threshold = self.spike_threshold.unwrap_or(payload.spike_threshold);
+        match self.spike_threshold {
+            None => {}
+            Some(SpikeThreshold::Level(level)) => (payload.spike_threshold, payload.spike_tolerance) = (level, 0.0),
+            Some(SpikeThreshold::Tolerance(share)) => (payload.spike_threshold, payload.spike_tolerance) = (0, share),
+        }
         payload.scales = match self.scales {
             None => payload.scales,
             Some(ScalesArg::Free) => Scales::Free,
@@ -321,4 +353,21 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SpikeThreshold;
+
+    #[test]
+    fn a_threshold_is_a_magnitude_a_share_or_a_ratio() {
+        let parse = |text: &str| text.parse::<SpikeThreshold>();
+        assert_eq!(parse("3"), Ok(SpikeThreshold::Level(3)));
+        assert_eq!(parse("1%"), Ok(SpikeThreshold::Tolerance(0.01)));
+        assert_eq!(parse("0%"), Ok(SpikeThreshold::Tolerance(0.0)));
+        assert_eq!(parse("20dB"), parse("1 %"));
+        for wrong in ["", "-1", "1.5", "%", "x%", "100%", "-3dB", "NaN%"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 use seamount::evaluate::{
-    ByLayer, ByPass, Step, Sweep, compile_in_steps, evaluate_by_layer, evaluate_by_pass, evaluate_sweep,
+    ByLayer, ByPass, ByProjection, Step, Sweep, compile_in_steps, evaluate_by_layer, evaluate_by_pass,
+    evaluate_by_projection, evaluate_sweep,
 };
 use seamount::tokens::{TextTokens, parse_ids};
 use seamount::{Compilation, CompileOptions, evaluate};
@@ -35,12 +36,13 @@ Examples:
   seamount eval my.smt --text held-out.txt --model my-checkpoint --max-tokens 8192 --format json
   seamount eval --model my-checkpoint --text held-out.txt --payload-bits 12
   seamount eval --model my-checkpoint --text held-out.txt --by-pass --by-layer
+  seamount eval --model my-checkpoint --text held-out.txt --by-projection --spike-threshold 3
   seamount eval --model my-checkpoint --text held-out.txt --plot bytes.svg
 
 Without a program, the checkpoint is compiled first, with the options of `seamount compile`.")]
 pub(super) struct Args {
     /// The program's file.
-    #[arg(required_unless_present = "model", conflicts_with_all = ["by_pass", "by_layer", "plot", "Options"])]
+    #[arg(required_unless_present = "model", conflicts_with_all = ["by_pass", "by_layer", "by_projection", "plot", "Options"])]
     program: Option<PathBuf>,
     #[command(flatten)]
     text: TextArgs,
@@ -54,6 +56,9 @@ pub(super) struct Args {
     /// Compares each block's results and states, and the logits, with those of the float model.
     #[arg(long, requires = "model")]
     by_layer: bool,
+    /// Counts the zeros among what is sent to each projection: zeros send nothing.
+    #[arg(long, requires = "model")]
+    by_projection: bool,
     /// Compiles with payloads of 24 to 8 bits and both encodings of weights, and draws bytes against accuracy.
     #[arg(long, value_name = "FILE.svg", requires = "model")]
     plot: Option<PathBuf>,
@@ -103,6 +108,8 @@ struct Analysis {
     #[serde(skip_serializing_if = "Option::is_none")]
     by_layer: Option<ByLayer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    by_projection: Option<ByProjection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sweep: Option<Sweep>,
 }
 
@@ -127,9 +134,10 @@ impl Args {
     ) -> Result<(), Failure> {
         let tokens = self.checkpoint_tokens(checkpoint)?;
         let mut analysis = Analysis::default();
-        if self.by_pass || self.by_layer || self.plot.is_none() {
+        let analyzes = self.by_pass || self.by_layer || self.by_projection;
+        if analyzes || self.plot.is_none() {
             let (compilation, steps) = with_spinner(|stages| compile_in_steps(checkpoint, options, stages))?;
-            if !self.by_pass && !self.by_layer {
+            if !analyzes {
                 let program = Arc::new(compilation.program);
                 return self.evaluate_program(&program, Some(&compilation.model), &tokens, output);
             }
@@ -153,6 +161,11 @@ impl Args {
         if self.by_layer {
             analysis.by_layer = Some(self.with_bar(tokens, "windows by layer", |bar| {
                 evaluate_by_layer(compilation, tokens, self.window(), || bar.inc(1))
+            })?);
+        }
+        if self.by_projection {
+            analysis.by_projection = Some(self.with_bar(tokens, "windows by projection", |bar| {
+                evaluate_by_projection(compilation, tokens, self.window(), || bar.inc(1))
             })?);
         }
         Ok(analysis)

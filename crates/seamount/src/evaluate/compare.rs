@@ -33,7 +33,8 @@ pub(super) struct Means {
     /// Against each reference, in their order.
     pub(super) against: Vec<Against>,
     pub(super) n_saturations: u64,
-    pub(super) payloads: Payloads,
+    /// Over the text, value by value.
+    pub(super) payloads: Vec<Payloads>,
 }
 
 /// A comparison with a reference.
@@ -86,7 +87,7 @@ struct Sums {
     cross_entropy: f64,
     against: Vec<Against>,
     n_saturations: u64,
-    payloads: Payloads,
+    payloads: Vec<Payloads>,
 }
 
 fn one_window(references: &[Predictor], subjects: &[Predictor], tokens: &[u32]) -> Result<Vec<Sums>, EvaluateError> {
@@ -107,14 +108,15 @@ impl Sums {
             cross_entropy: -rows.iter().zip(targets).map(|(row, &target)| row[target as usize]).sum::<f64>(),
             against: references.iter().map(|reference| Against::of(rows, &reference.log_probabilities)).collect(),
             n_saturations: predictions.n_saturations,
-            payloads: predictions.payloads,
+            payloads: predictions.payloads.clone(),
         }
     }
 
     fn add(&mut self, other: &Self) {
         self.cross_entropy += other.cross_entropy;
         self.n_saturations += other.n_saturations;
-        self.payloads += other.payloads;
+        self.payloads.resize(other.payloads.len(), Payloads::default());
+        self.payloads.iter_mut().zip(&other.payloads).for_each(|(total, count)| *total += *count);
         for (total, against) in self.against.iter_mut().zip(&other.against) {
             total.divergence += against.divergence;
             total.agreed += against.agreed;

@@ -1,7 +1,8 @@
 //! How well a compiled model predicts text, and where its error comes from.
 //!
 //! [`evaluate`] is about a program; [`evaluate_by_pass`] about the model after each step of its compilation;
-//! [`evaluate_by_layer`] about values inside of it; [`evaluate_sweep`] about payload widths and weight encodings.
+//! [`evaluate_by_layer`] about values inside of it; [`evaluate_by_projection`] about what is sent to linear layers;
+//! [`evaluate_sweep`] about payload widths and weight encodings.
 //! All read a text in consecutive windows, each from a zero state. Windows run in parallel and are added up in their
 //! order, so that results do not depend on the number of threads.
 //!
@@ -10,6 +11,7 @@
 
 mod by_layer;
 mod by_pass;
+mod by_projection;
 mod compare;
 mod predict;
 mod program;
@@ -18,6 +20,7 @@ mod windows;
 
 pub use by_layer::{ByLayer, Tap, evaluate_by_layer};
 pub use by_pass::{ByPass, Step, StepScore, compile_in_steps, evaluate_by_pass};
+pub use by_projection::{ByProjection, Payload, evaluate_by_projection};
 pub use compare::Score;
 pub use program::{Evaluation, evaluate};
 pub use sweep::{PAYLOAD_BITS, Sweep, SweepPoint, WEIGHTS, evaluate_sweep};

@@ -1,6 +1,6 @@
 //! Whatever predicts tokens: a float model, a fixed-point model, a program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use seamount_emulator::Emulator;
@@ -18,9 +18,12 @@ const TOKENS_AT_ONCE: usize = 32;
 #[derive(Debug)]
 pub(super) enum Predictor {
     Float(model::Interpreter),
-    Fixed { interpreter: fixed::Interpreter, payload_bits: BTreeMap<ValueId, u32> },
+    Fixed { interpreter: fixed::Interpreter, payloads: PayloadTypes },
     Emulated(Emulator),
 }
+
+/// The values that linear layers multiply: the index of each in the order of the graph, and its width.
+pub(super) type PayloadTypes = BTreeMap<ValueId, (usize, u32)>;
 
 /// Predictions over a window, and what making them did.
 #[derive(Debug, Default)]
@@ -29,8 +32,8 @@ pub(super) struct Predictions {
     pub(super) log_probabilities: Vec<Vec<f64>>,
     /// Sums and results that did not fit; none of floats.
     pub(super) n_saturations: u64,
-    /// What linear layers multiply; counted of fixed-point models.
-    pub(super) payloads: Payloads,
+    /// What linear layers multiply, value by value in the order of the graph; counted of fixed-point models.
+    pub(super) payloads: Vec<Payloads>,
 }
 
 /// Values that neurons send to linear layers.
@@ -50,11 +53,7 @@ impl Predictor {
     }
 
     pub(super) fn fixed(fixed: &Verified<Fixed>) -> Result<Self, EvaluateError> {
-        let graph = &fixed.graph;
-        let linears = graph.in_order().into_iter().filter(|&v| matches!(graph.node(v).op, fixed::Op::Linear { .. }));
-        let payloads = linears.map(|linear| graph.operands(linear)[0]);
-        let payload_bits = payloads.map(|payload| (payload, graph.node(payload).ty.bits)).collect();
-        Ok(Self::Fixed { interpreter: fixed::Interpreter::new(fixed)?, payload_bits })
+        Ok(Self::Fixed { interpreter: fixed::Interpreter::new(fixed)?, payloads: payload_types(fixed) })
     }
 
     pub(super) fn emulated(program: &Arc<Program>) -> Result<Self, EvaluateError> {
@@ -65,10 +64,20 @@ impl Predictor {
     pub(super) fn predict(&self, inputs: &[u32]) -> Result<Predictions, EvaluateError> {
         match self {
             Self::Float(interpreter) => predict_in_floats(interpreter, inputs),
-            Self::Fixed { interpreter, payload_bits } => predict_in_integers(interpreter, payload_bits, inputs),
+            Self::Fixed { interpreter, payloads } => predict_in_integers(interpreter, payloads, inputs),
             Self::Emulated(emulator) => predict_by_emulation(emulator.clone(), inputs),
         }
     }
+}
+
+/// What the linear layers of a model read.
+pub(super) fn payload_types(fixed: &Fixed) -> PayloadTypes {
+    let graph = &fixed.graph;
+    let order = graph.in_order();
+    let linears = order.iter().filter(|&&value| matches!(graph.node(value).op, fixed::Op::Linear { .. }));
+    let read: BTreeSet<ValueId> = linears.map(|&linear| graph.operands(linear)[0]).collect();
+    let in_order = order.into_iter().filter(|value| read.contains(value)).enumerate();
+    in_order.map(|(index, value)| (value, (index, graph.node(value).ty.bits))).collect()
 }
 
 fn predict_in_floats(interpreter: &model::Interpreter, inputs: &[u32]) -> Result<Predictions, EvaluateError> {
@@ -85,11 +94,11 @@ fn predict_in_floats(interpreter: &model::Interpreter, inputs: &[u32]) -> Result
 
 fn predict_in_integers(
     interpreter: &fixed::Interpreter,
-    payload_bits: &BTreeMap<ValueId, u32>,
+    payloads: &PayloadTypes,
     inputs: &[u32],
 ) -> Result<Predictions, EvaluateError> {
     let mut state = interpreter.initial_state();
-    let mut predictions = Predictions::default();
+    let mut predictions = Predictions { payloads: vec![Payloads::default(); payloads.len()], ..Predictions::default() };
     for &token in inputs {
         let values = interpreter.step(token, &mut state)?;
         let logits = values.output(LOGITS).expect("invariant: a verified model has logits");
@@ -97,8 +106,8 @@ fn predict_in_integers(
         predictions.log_probabilities.push(log_softmax(logits.iter().map(|&logit| f64::from(logit) * scale)));
         predictions.n_saturations += values.saturations.total();
         for (value, channels) in values.iter() {
-            if let Some(&bits) = payload_bits.get(&value) {
-                predictions.payloads.add(channels, bits);
+            if let Some(&(index, bits)) = payloads.get(&value) {
+                predictions.payloads[index].add(channels, bits);
             }
         }
     }
@@ -111,7 +120,7 @@ fn predict_by_emulation(mut emulator: Emulator, inputs: &[u32]) -> Result<Predic
     let rows = logits.iter().map(|row| log_softmax(row.iter().map(|&logit| f64::from(logit) * scale)));
     let log_probabilities = rows.collect();
     let saturations = emulator.events().iter().map(|e| e.accumulator_overflows + e.register_saturations);
-    Ok(Predictions { log_probabilities, n_saturations: saturations.sum(), payloads: Payloads::default() })
+    Ok(Predictions { log_probabilities, n_saturations: saturations.sum(), payloads: Vec::new() })
 }
 
 impl Payloads {
@@ -119,6 +128,27 @@ impl Payloads {
         let n = channels.len() as u64;
         let n_zero = channels.iter().filter(|&&channel| channel == 0).count() as u64;
         *self += Self { n, n_zero, sent_bits: (n - n_zero) * u64::from(bits) };
+    }
+
+    /// Share of the values that are not sent, 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a text are far below 2^53")]
+    pub(super) fn zero_share(self) -> f64 {
+        self.n_zero as f64 / self.n.max(1) as f64
+    }
+
+    /// Bytes that are sent, a token.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a text are far below 2^53")]
+    pub(super) fn bytes_per_token(self, n_tokens: usize) -> f64 {
+        self.sent_bits as f64 / 8.0 / n_tokens as f64
+    }
+}
+
+impl std::iter::Sum for Payloads {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |mut total, count| {
+            total += count;
+            total
+        })
     }
 }
 

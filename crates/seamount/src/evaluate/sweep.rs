@@ -6,7 +6,7 @@ use seamount_report::Report;
 use serde::Serialize;
 
 use super::compare::{Means, Score, compare};
-use super::predict::Predictor;
+use super::predict::{Payloads, Predictor};
 use super::windows::Windows;
 use super::{EvaluateError, without_rounding};
 use crate::compile::{Compilation, CompileOptions, Watcher, compile};
@@ -106,16 +106,15 @@ impl Size {
         Self { weights, program_bytes, core_memory_bytes }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts of a text are far below 2^53")]
     fn point(&self, payload_bits: u32, means: &Means, published: &Means, n_tokens: usize) -> SweepPoint {
-        let payloads = means.payloads;
+        let payloads: Payloads = means.payloads.iter().copied().sum();
         SweepPoint {
             payload_bits,
             weights: self.weights,
             program_bytes: self.program_bytes,
             core_memory_bytes: self.core_memory_bytes,
-            payload_bytes_per_token: payloads.sent_bits as f64 / 8.0 / n_tokens as f64,
-            zero_payload_share: payloads.n_zero as f64 / payloads.n.max(1) as f64,
+            payload_bytes_per_token: payloads.bytes_per_token(n_tokens),
+            zero_payload_share: payloads.zero_share(),
             score: means.score(published, false),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use seamount::Evaluation;
-use seamount::evaluate::{ByLayer, ByPass, StepScore, Sweep};
+use seamount::evaluate::{ByLayer, ByPass, ByProjection, Payload, StepScore, Sweep};
 use seamount_partition::WeightEncoding;
 
 use super::Analysis;
@@ -45,7 +45,7 @@ pub(super) struct AnalysisText<'a> {
 
 impl fmt::Display for AnalysisText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Analysis { by_pass, by_layer, sweep } = self.analysis;
+        let Analysis { by_pass, by_layer, by_projection, sweep } = self.analysis;
         let mut gap = "";
         if let Some(by_pass) = by_pass {
             write_by_pass(f, by_pass)?;
@@ -54,6 +54,11 @@ impl fmt::Display for AnalysisText<'_> {
         if let Some(by_layer) = by_layer {
             f.write_str(gap)?;
             write_by_layer(f, by_layer)?;
+            gap = "\n";
+        }
+        if let Some(by_projection) = by_projection {
+            f.write_str(gap)?;
+            write_by_projection(f, by_projection)?;
             gap = "\n";
         }
         if let (Some(sweep), Some(path)) = (sweep, self.plot) {
@@ -108,6 +113,38 @@ fn write_by_layer(f: &mut fmt::Formatter<'_>, by_layer: &ByLayer) -> fmt::Result
     Ok(())
 }
 
+fn write_by_projection(f: &mut fmt::Formatter<'_>, found: &ByProjection) -> fmt::Result {
+    let ByProjection { n_tokens, window, score, zero_payload_share, payload_bytes_per_token, payloads } = found;
+    writeln!(f, "{n_tokens} tokens in windows of {window}; payloads, each counted once for all projections that read")?;
+    writeln!(f, "it; zeros, and what is below the threshold, are not sent")?;
+    let mut row = |[block, projections, bits, threshold, channels, zero, bytes]: [&str; 7]| {
+        writeln!(f, "{block:<7}{projections:<20}{bits:>4}{threshold:>11}{channels:>10}{zero:>10}{bytes:>15}")
+    };
+    row(["block", "projections", "bits", "threshold", "channels", "zero", "bytes a token"])?;
+    for payload in payloads {
+        let Payload { block, projections, bits, spike_threshold, n_channels, zero_share, bytes_per_token } = payload;
+        row([
+            &block.map_or_else(|| "-".to_owned(), |block| block.to_string()),
+            &projections.join(", "),
+            &bits.to_string(),
+            &spike_threshold.to_string(),
+            &n_channels.to_string(),
+            &percent(*zero_share),
+            &format!("{bytes_per_token:.1}"),
+        ])?;
+    }
+    let n_channels: u64 = payloads.iter().map(|payload| payload.n_channels).sum();
+    let sent = format!("{payload_bytes_per_token:.1}");
+    row(["all", "", "", "", &n_channels.to_string(), &percent(*zero_payload_share), &sent])?;
+    let (divergence, agreement) = (tiny(score.mean_kl_nats_unrounded), 100.0 * score.top1_agreement_unrounded);
+    writeln!(f, "perplexity {:.5}, {:.6} of the published model's", score.perplexity, score.perplexity_ratio)?;
+    writeln!(f, "against the unrounded model: mean KL {divergence} nats a token, top-1 {agreement:.3} %")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
 fn write_sweep(f: &mut fmt::Formatter<'_>, sweep: &Sweep) -> fmt::Result {
     writeln!(f, "{} tokens in windows of {}; payload widths and encodings of weights", sweep.n_tokens, sweep.window)?;
     let mut row = |[bits, weights, program, memory, sent, zero, ratio, divergence, saturations]: [&str; 9]| {
@@ -123,7 +160,7 @@ fn write_sweep(f: &mut fmt::Formatter<'_>, sweep: &Sweep) -> fmt::Result {
             &point.program_bytes.to_string(),
             &point.core_memory_bytes.to_string(),
             &format!("{:.1}", point.payload_bytes_per_token),
-            &format!("{:.1} %", 100.0 * point.zero_payload_share),
+            &percent(point.zero_payload_share),
             &format!("{:.6}", point.score.perplexity_ratio),
             &tiny(point.score.mean_kl_nats_unrounded),
             &point.score.n_saturations.unwrap_or(0).to_string(),
