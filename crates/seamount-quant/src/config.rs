@@ -15,6 +15,16 @@ pub struct QuantConfig {
     pub state: StateConfig,
     /// What becomes of the norms.
     pub norm: NormConfig,
+    /// What scales are calibrated on.
+    pub calibration: CalibrationConfig,
+}
+
+/// What scales are calibrated on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrationConfig {
+    /// Tokens of a text that are used at most, from its beginning; more change scales little.
+    pub max_tokens: u32,
 }
 
 /// What linear layers multiply: the values between a norm and the weights.
@@ -164,6 +174,12 @@ impl Default for StateConfig {
     }
 }
 
+impl Default for CalibrationConfig {
+    fn default() -> Self {
+        Self { max_tokens: 4096 }
+    }
+}
+
 impl Default for NormConfig {
     fn default() -> Self {
         Self { fold: true, placement: NormPlacement::Late, epsilon: 0.0 }
@@ -259,6 +275,8 @@ impl QuantConfig {
             require(level <= MAX_THRESHOLD, key, level, "0 to 2^23 - 1")?;
         }
         require((0.0..1.0).contains(&spike_tolerance), "payload.spike_tolerance", spike_tolerance, "0 to below 1")?;
+        let max_tokens = self.calibration.max_tokens;
+        require((1..=1 << 24).contains(&max_tokens), "calibration.max_tokens", max_tokens, "1 to 2^24")?;
         let epsilon = self.norm.epsilon;
         require((0.0..=1.0).contains(&epsilon), "norm.epsilon", epsilon, "0 to 1")
     }

@@ -20,11 +20,27 @@ pub fn windows(tokens: &[u32], window: usize, n_tokens: usize) -> Vec<Vec<u32>> 
     tokens[..tokens.len().min(n_tokens)].chunks(window).map(<[u32]>::to_vec).collect()
 }
 
-/// Lets the model speak: sequences from the beginning token, drawn at temperature 1 with fixed seeds.
+/// The first of some sequences, which have at most `n_tokens` together; the last of them may be cut.
+pub fn first(sequences: &[Vec<u32>], n_tokens: usize) -> Vec<Vec<u32>> {
+    let mut n_left = n_tokens;
+    let cut = sequences.iter().map_while(|sequence| {
+        let n_kept = sequence.len().min(n_left);
+        n_left -= n_kept;
+        (n_kept > 0).then(|| sequence[..n_kept].to_vec())
+    });
+    cut.collect()
+}
+
+/// Lets the model speak: sequences from the beginning token, drawn at temperature 1 with seeds that count up.
 ///
 /// # Errors
 /// Where a constant of the model is elided.
-pub fn sample(model: &Verified<Model>, bos_id: u32, size: SampleSize) -> Result<Vec<Vec<u32>>, InterpretError> {
+pub fn sample(
+    model: &Verified<Model>,
+    bos_id: u32,
+    size: SampleSize,
+    first_seed: u64,
+) -> Result<Vec<Vec<u32>>, InterpretError> {
     let interpreter = Interpreter::new(model)?;
     let one = |seed| {
         let mut sampler = Sampler::new(1.0, 1.0, seed);
@@ -38,5 +54,5 @@ pub fn sample(model: &Verified<Model>, bos_id: u32, size: SampleSize) -> Result<
         }
         Ok(tokens)
     };
-    (0..size.n_sequences as u64).into_par_iter().map(one).collect()
+    (first_seed..first_seed + size.n_sequences as u64).into_par_iter().map(one).collect()
 }

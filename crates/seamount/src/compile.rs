@@ -79,10 +79,8 @@ pub enum CalibrationText {
     Ranges(Ranges),
 }
 
-/// Tokens of calibration text that are used at most; more change the scales little.
-const MAX_CALIBRATION_TOKENS: usize = 4096;
 /// Tokens of calibration text that are read in one go, from a zero state.
-const CALIBRATION_WINDOW: usize = 256;
+pub(crate) const CALIBRATION_WINDOW: usize = 256;
 
 /// What compiling gives: the program and the levels above it.
 #[derive(Debug)]
@@ -231,17 +229,10 @@ fn observe(
     model: &Verified<Model>,
     options: &CompileOptions,
 ) -> Result<Box<dyn Pass>, CompileError> {
-    let config = checkpoint.config();
-    let sequences = match &options.calibration {
-        CalibrationText::Ranges(ranges) => return Ok(Box::new(SetRanges { ranges: ranges.clone() })),
-        CalibrationText::Tokens(sequences) => sequences.clone(),
-        CalibrationText::Sampled(size) => calibration::sample(model, config.bos_token_id.unwrap_or(0), *size)?,
-        CalibrationText::Lines(lines) => {
-            let tokenizer = checkpoint.tokenizer().ok_or(CompileError::NoTokenizer)?;
-            let tokens = TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?;
-            calibration::windows(&tokens, CALIBRATION_WINDOW, MAX_CALIBRATION_TOKENS)
-        }
-    };
+    if let CalibrationText::Ranges(ranges) = &options.calibration {
+        return Ok(Box::new(SetRanges { ranges: ranges.clone() }));
+    }
+    let sequences = calibration_sequences(checkpoint, model, options)?;
     Ok(Box::new(Calibrate { sequences, payload: options.quant.payload.clone() }))
 }
 
@@ -266,7 +257,17 @@ fn observing_passes(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipelin
 /// The passes from the published model to a balanced network.
 fn pipeline(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
     let Pipeline(mut passes) = observing_passes(options, observe);
-    passes.push(Box::new(Quantize {
+    passes.extend(fixed_passes(options));
+    passes.push(Box::new(LowerToNetwork { probes: options.probes }));
+    passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
+    passes.push(Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)));
+    passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
+    Pipeline(passes)
+}
+
+/// The passes from there to the integers of the program.
+fn fixed_passes(options: &CompileOptions) -> Vec<Box<dyn Pass>> {
+    let mut passes: Vec<Box<dyn Pass>> = vec![Box::new(Quantize {
         config: options.quant.clone(),
         guarantee_no_overflow: options.guarantee_no_overflow,
         word: Word { bits: options.arch.register_bits() },
@@ -275,18 +276,59 @@ fn pipeline(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
             ArchOverflow::Saturate => Overflow::Saturate,
             ArchOverflow::Wrap => Overflow::Wrap,
         },
-    }));
+    })];
     passes.extend(named("approximate"));
-    passes.push(Box::new(LowerToNetwork { probes: options.probes }));
-    passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
-    passes.push(Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)));
-    passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
-    Pipeline(passes)
+    passes
 }
 
 /// Passes without options, by name.
 fn named(list: &str) -> Vec<Box<dyn Pass>> {
     Pipeline::parse(list).expect("invariant: these passes exist").0
+}
+
+/// The float model as `quantize` takes it.
+pub(crate) fn observed(
+    checkpoint: &Checkpoint,
+    model: &Verified<Model>,
+    options: &CompileOptions,
+) -> Result<Module, CompileError> {
+    let observe = observe(checkpoint, model, options)?;
+    Ok(observing_passes(options, observe).run(Module::Model((**model).clone()), |_, _| {})?)
+}
+
+/// The integers of the program, from a calibrated model.
+pub(crate) fn quantized(options: &CompileOptions, calibrated: Module) -> Result<Verified<Fixed>, CompileError> {
+    match Pipeline(fixed_passes(options)).run(calibrated, |_, _| {})? {
+        Module::Fixed(fixed) => Ok(fixed.verify()?),
+        Module::Model(_) | Module::Network(_) => unreachable!("invariant: these passes end on the fixed level"),
+    }
+}
+
+/// The sequences that scales are calibrated on; none where ranges are known.
+pub(crate) fn calibration_sequences(
+    checkpoint: &Checkpoint,
+    model: &Verified<Model>,
+    options: &CompileOptions,
+) -> Result<Vec<Vec<u32>>, CompileError> {
+    let max_tokens = options.quant.calibration.max_tokens as usize;
+    match &options.calibration {
+        CalibrationText::Ranges(_) => Ok(Vec::new()),
+        CalibrationText::Tokens(sequences) => Ok(calibration::first(sequences, max_tokens)),
+        CalibrationText::Sampled(size) => {
+            let bos_id = checkpoint.config().bos_token_id.unwrap_or(0);
+            Ok(calibration::sample(model, bos_id, *size, 0)?)
+        }
+        CalibrationText::Lines(lines) => {
+            Ok(calibration::windows(&text_tokens(checkpoint, lines)?, CALIBRATION_WINDOW, max_tokens))
+        }
+    }
+}
+
+/// The tokens of lines of text, by the checkpoint's tokenizer.
+pub(crate) fn text_tokens(checkpoint: &Checkpoint, lines: &str) -> Result<Vec<u32>, CompileError> {
+    let config = checkpoint.config();
+    let tokenizer = checkpoint.tokenizer().ok_or(CompileError::NoTokenizer)?;
+    Ok(TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?)
 }
 
 fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value> {

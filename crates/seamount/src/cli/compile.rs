@@ -341,6 +341,12 @@ fn write_core_map(compilation: &Compilation, path: &Path) -> Result<(), Failure>
     write_file(path, &text)
 }
 
+/// Says early that a file cannot be written: what goes into it takes minutes.
+pub(super) fn check_folder(file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::read_dir(folder).map(drop).map_err(|error| Failure::io(file, &error))
+}
+
 /// Writes beside and renames: no reader sees half a file.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::io(path, &error);

@@ -1,6 +1,5 @@
 //! `seamount eval`
 
-mod chart;
 mod plot;
 mod tables;
 
@@ -21,12 +20,13 @@ use seamount_ir::model::Model;
 use seamount_program::Program;
 use serde::Serialize;
 
-use super::compile::{Options, Resolved, write_file};
+use super::compile::{Options, Resolved, check_folder, write_file};
 use super::output::Output;
 use super::progress::{self, with_spinner};
 use super::run::{open, tokenizer};
 use super::{Failure, Outcome};
 use tables::{AnalysisText, EvaluationText};
+pub(super) use tables::{percent, tiny};
 
 /// Measure how well a program predicts text, beside the float model, and where its error comes from.
 #[derive(Debug, clap::Args)]
@@ -192,12 +192,7 @@ impl Args {
     }
 
     fn checkpoint_tokens(&self, checkpoint: &Checkpoint) -> Result<Vec<u32>, Failure> {
-        let config = checkpoint.config();
-        let tokenizer = checkpoint.tokenizer();
-        let tokenizer = tokenizer
-            .map(|bytes| TextTokens::from_bytes(bytes, config.bos_token_id, config.eos_token_id))
-            .transpose()?;
-        self.tokens(tokenizer, config.vocab_size)
+        self.tokens(tokenizer_of(checkpoint)?, checkpoint.config().vocab_size)
     }
 
     /// The tokens that are to be predicted, and the one before them.
@@ -228,8 +223,18 @@ impl Args {
     }
 }
 
-/// Says early that a file cannot be written: what goes into it takes minutes.
-fn check_folder(file: &Path) -> Result<(), Failure> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::read_dir(folder).map(drop).map_err(|error| Failure::io(file, &error))
+/// The tokens of a text, by a checkpoint's tokenizer.
+pub(super) fn read_tokens(checkpoint: &Checkpoint, path: &Path) -> Result<Vec<u32>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    match tokenizer_of(checkpoint)? {
+        Some(tokens) => Ok(tokens.lines(&text)?),
+        None => Err(Failure::new("tokenizer", "there is no tokenizer to read the text with").at(path.display())),
+    }
+}
+
+fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Option<TextTokens>, Failure> {
+    let config = checkpoint.config();
+    let tokenizer = checkpoint.tokenizer();
+    let tokens = tokenizer.map(|bytes| TextTokens::from_bytes(bytes, config.bos_token_id, config.eos_token_id));
+    Ok(tokens.transpose()?)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use seamount::passes::FailedPass;
 use seamount::tokens::TokensError;
+use seamount::tune::TuneError;
 use seamount::{CompileError, EvaluateError};
 use seamount_arch::ArchError;
 use seamount_emulator::EmulatorError;
@@ -152,6 +153,17 @@ impl From<EvaluateError> for Failure {
             EvaluateError::Short { .. } => failure.help("give a longer text, or a shorter --window"),
             EvaluateError::Compile(error) => error.into(),
             _ => failure,
+        }
+    }
+}
+
+impl From<TuneError> for Failure {
+    fn from(error: TuneError) -> Self {
+        match error {
+            TuneError::Evaluate(error) => error.into(),
+            TuneError::Short { .. } => {
+                Self::new("calibration", &error).help("give a longer text with --calibration, or a shorter --window")
+            }
         }
     }
 }

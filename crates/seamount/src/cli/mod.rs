@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod arch;
+mod chart;
 mod compile;
 mod demo;
 mod dis;
@@ -13,6 +14,7 @@ mod quant;
 mod report;
 mod run;
 mod summary;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,8 @@ enum Command {
     Opt(opt::Args),
     /// Show and check choices of quantization.
     Quant(quant::Args),
+    /// Find the narrowest widths that hold a budget of accuracy.
+    Tune(tune::Args),
     /// Print a program: cores, groups, microcode.
     Dis(dis::Args),
     /// List, show and check descriptions of systems.
@@ -101,6 +105,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(args) => report::run(args, &mut output),
         Command::Opt(args) => opt::run(args, &mut output),
         Command::Quant(args) => quant::run(args, &mut output),
+        Command::Tune(args) => tune::run(args, &mut output),
         Command::Dis(args) => dis::run(args, &mut output),
         Command::Arch(args) => arch::run(args, &mut output),
     };

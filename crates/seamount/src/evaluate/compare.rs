@@ -74,16 +74,16 @@ pub(super) fn compare(
         done();
         sums
     })?;
-    let none = || Sums { against: vec![Against::default(); references.len()], ..Sums::default() };
-    let mut totals: Vec<Sums> = (0..references.len() + subjects.len()).map(|_| none()).collect();
+    let mut totals = vec![Sums::default(); references.len() + subjects.len()];
     for sums in of_windows {
         totals.iter_mut().zip(&sums).for_each(|(total, sums)| total.add(sums));
     }
     Ok(totals.into_iter().map(|total| total.means(windows.n_tokens())).collect())
 }
 
+/// Sums over the tokens of a window, or of all.
 #[derive(Debug, Default, Clone)]
-struct Sums {
+pub(super) struct Sums {
     cross_entropy: f64,
     against: Vec<Against>,
     n_saturations: u64,
@@ -102,7 +102,7 @@ fn one_window(references: &[Predictor], subjects: &[Predictor], tokens: &[u32]) 
 }
 
 impl Sums {
-    fn of(predictions: &Predictions, references: &[Predictions], targets: &[u32]) -> Self {
+    pub(super) fn of(predictions: &Predictions, references: &[Predictions], targets: &[u32]) -> Self {
         let rows = &predictions.log_probabilities;
         Self {
             cross_entropy: -rows.iter().zip(targets).map(|(row, &target)| row[target as usize]).sum::<f64>(),
@@ -112,11 +112,20 @@ impl Sums {
         }
     }
 
+    /// The sums of all windows, added in their order.
+    pub(super) fn total(windows: impl Iterator<Item = Self>) -> Self {
+        windows.fold(Self::default(), |mut total, sums| {
+            total.add(&sums);
+            total
+        })
+    }
+
     fn add(&mut self, other: &Self) {
         self.cross_entropy += other.cross_entropy;
         self.n_saturations += other.n_saturations;
         self.payloads.resize(other.payloads.len(), Payloads::default());
         self.payloads.iter_mut().zip(&other.payloads).for_each(|(total, count)| *total += *count);
+        self.against.resize(other.against.len(), Against::default());
         for (total, against) in self.against.iter_mut().zip(&other.against) {
             total.divergence += against.divergence;
             total.agreed += against.agreed;
@@ -124,7 +133,8 @@ impl Sums {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "token counts are exact in doubles")]
-    fn means(self, n_tokens: usize) -> Means {
+    /// Their means a token.
+    pub(super) fn means(self, n_tokens: usize) -> Means {
         let n = n_tokens as f64;
         let mean = |against: Against| Against { divergence: against.divergence / n, agreed: against.agreed / n };
         Means {

@@ -17,6 +17,7 @@ mod predict;
 mod program;
 mod sweep;
 mod windows;
+mod yardstick;
 
 pub use by_layer::{ByLayer, Tap, evaluate_by_layer};
 pub use by_pass::{ByPass, Step, StepScore, compile_in_steps, evaluate_by_pass};
@@ -24,6 +25,9 @@ pub use by_projection::{ByProjection, Payload, evaluate_by_projection};
 pub use compare::Score;
 pub use program::{Evaluation, evaluate};
 pub use sweep::{PAYLOAD_BITS, Sweep, SweepPoint, WEIGHTS, evaluate_sweep};
+
+pub(crate) use by_projection::name_in_block;
+pub(crate) use yardstick::Yardstick;
 
 use seamount_emulator::EmulatorError;
 use seamount_ir::model::{InterpretError, Model};

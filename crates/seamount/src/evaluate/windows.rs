@@ -41,7 +41,25 @@ impl<'t> Windows<'t> {
         &self,
         each: impl Fn(&'t [u32]) -> Result<T, EvaluateError> + Sync,
     ) -> Result<Vec<T>, EvaluateError> {
-        let one = |index| each(&self.tokens[index * self.window..=(index + 1) * self.window]);
-        (0..self.n_windows).into_par_iter().map(one).collect()
+        (0..self.n_windows).into_par_iter().map(|index| each(self.tokens_of(index))).collect()
+    }
+
+    /// The same with what belongs to each window.
+    pub(super) fn map_with<T: Send, U: Sync>(
+        &self,
+        others: &[U],
+        each: impl Fn(&'t [u32], &U) -> Result<T, EvaluateError> + Sync,
+    ) -> Result<Vec<T>, EvaluateError> {
+        let pairs = (0..self.n_windows).into_par_iter().zip(others);
+        pairs.map(|(index, other)| each(self.tokens_of(index), other)).collect()
+    }
+
+    /// What is predicted of each window.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &'t [u32]> {
+        (0..self.n_windows).map(|index| &self.tokens_of(index)[1..])
+    }
+
+    fn tokens_of(&self, index: usize) -> &'t [u32] {
+        &self.tokens[index * self.window..=(index + 1) * self.window]
     }
 }

@@ -141,7 +141,7 @@ fn write_by_projection(f: &mut fmt::Formatter<'_>, found: &ByProjection) -> fmt:
     writeln!(f, "against the unrounded model: mean KL {divergence} nats a token, top-1 {agreement:.3} %")
 }
 
-fn percent(share: f64) -> String {
+pub(in crate::cli) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
@@ -179,7 +179,7 @@ pub(super) fn weights(encoding: WeightEncoding) -> &'static str {
 }
 
 /// Two digits; what doubles cannot tell from nothing is 0.
-fn tiny(value: f64) -> String {
+pub(in crate::cli) fn tiny(value: f64) -> String {
     if value.abs() < 1e-15 { "0".to_owned() } else { format!("{value:.1e}") }
 }
 
