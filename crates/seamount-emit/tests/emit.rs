@@ -6,6 +6,7 @@ mod common;
 #[path = "../../seamount-partition/tests/common/mod.rs"]
 mod networks;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::Direct;
@@ -15,9 +16,9 @@ use seamount_arch::Arch;
 use seamount_emit::{EmitOptions, emit, footprints};
 use seamount_emulator::Emulator;
 use seamount_ir::Verified;
-use seamount_ir::network::Network;
+use seamount_ir::network::{Network, Target, Weights};
 use seamount_partition::{CoreMap, Options, PartitionError, Usage, WeightEncoding, partition};
-use seamount_program::{HOST_OUTPUT, Place, Program, verify};
+use seamount_program::{Encoding, HOST_OUTPUT, Place, Program, rows, verify};
 
 const AUTO: Options = Options { weights: WeightEncoding::Auto, one_layer_per_chip: false };
 const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
@@ -60,7 +61,61 @@ fn compile(network: &Verified<Network>, arch: &Arch, options: &Options) -> Resul
         };
         assert_eq!(usage, core.usage, "core {core_idx}: the program's recount against the core map");
     }
+    check_axons(&program);
+    check_synapses(network, &program);
     Ok(program)
+}
+
+/// Every input axon is the destination of one neuron, and of one only.
+fn check_axons(program: &Program) {
+    let n_axons = program.cores.iter().map(|core| usize::try_from(core.n_axons()).unwrap());
+    let mut n_reached: Vec<Vec<u32>> = n_axons.map(|n_axons| vec![0; n_axons]).collect();
+    let from_cores = program.cores.iter().flat_map(|core| &core.routes.dests);
+    for dest in from_cores.chain(&program.host.input.dests).chain(&program.host.tick) {
+        if dest.core_idx != HOST_OUTPUT {
+            n_reached[dest.core_idx as usize][dest.axon as usize] += 1;
+        }
+    }
+    assert!(n_reached.iter().flatten().all(|&n| n == 1), "{n_reached:?}");
+}
+
+/// Every weight that is not zero is in the program once: by group and accumulator as many as in the network.
+fn check_synapses(network: &Network, program: &Program) {
+    let mut expected = BTreeMap::new();
+    for projection in &network.projections {
+        let Target::Accumulator(to, accumulator) = projection.target else { continue };
+        let (n_targets, sources) = (network.group(to).n_neurons, network.sources(projection));
+        let n_nonzero = match &projection.weights {
+            Weights::Identity => n_targets,
+            Weights::Ones => n_targets * sources.len(),
+            Weights::Matrix(name) => {
+                let weights = network.constants[name].to_i8().unwrap();
+                let rows = weights.chunks(network.n_sources(projection.source));
+                rows.flat_map(|row| &row[sources.clone()]).filter(|weight| **weight != 0).count()
+            }
+        };
+        *expected.entry((to.index(), accumulator)).or_insert(0) += n_nonzero;
+    }
+    let mut found = BTreeMap::new();
+    for core in &program.cores {
+        for block in &core.synapse_blocks {
+            let slice = &core.slices[block.slice as usize];
+            let n_neurons = slice.n_neurons as usize;
+            for axon in 0..block.n_axons {
+                let row = core.row(block, slice.n_neurons, axon).unwrap();
+                let weights: Vec<i8> = match block.encoding {
+                    Encoding::Dense2 => rows::unpack_dense2(row, n_neurons).unwrap(),
+                    Encoding::Dense8 => rows::unpack_dense8(row, n_neurons).unwrap(),
+                    Encoding::Sparse { n_per_row: _ } => {
+                        rows::unpack_sparse(row, n_neurons).unwrap().into_iter().map(|(_, weight)| weight).collect()
+                    }
+                };
+                let n_nonzero = weights.into_iter().filter(|&weight| weight != 0).count();
+                *found.entry((slice.group as usize, block.acc.index())).or_insert(0) += n_nonzero;
+            }
+        }
+    }
+    assert_eq!(found, expected);
 }
 
 /// Runs a program one token at a time and a token every step, and evaluates its network directly.
@@ -154,9 +209,9 @@ fn groups_of_equal_microcode_share_a_body() {
     let id = seamount_ir::network::GroupId(4);
     for (index, accumulator) in [(5, 0), (6, 1)] {
         let mut projection = network.projections[index].clone();
-        projection.target = seamount_ir::network::Target::Accumulator(id, accumulator);
+        projection.target = Target::Accumulator(id, accumulator);
         if accumulator == 0 {
-            projection.weights = seamount_ir::network::Weights::Identity;
+            projection.weights = Weights::Identity;
         }
         network.projections.push(projection);
     }
