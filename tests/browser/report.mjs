@@ -81,9 +81,12 @@ try {
   fail(error.message);
 } finally {
   browser.removeAllListeners("exit");
-  browser.kill();
   browser.on("exit", () => {
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // Its helpers may outlive it for a moment and still write.
+    try { rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); } catch { /* the system's own cleaning gets it */ }
     process.exit(failed === 0 ? 0 : 1);
   });
+  session = undefined;
+  send("Browser.close").catch(() => {});
+  setTimeout(() => browser.kill("SIGKILL"), 10000).unref();
 }

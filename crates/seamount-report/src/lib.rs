@@ -15,6 +15,7 @@ mod activity;
 mod build;
 mod diff;
 mod diff_text;
+mod explored;
 mod html;
 mod report;
 mod resource;
@@ -26,6 +27,7 @@ mod usage;
 
 pub use activity::{Activity, ActivityError, Busiest, CoreCounts, EventCounts, EventKind, PerToken};
 pub use diff::{AmountChange, DiffSide, GroupChange, LayerChange, LimitChange, ReportDiff, Share, ValueChange};
+pub use explored::{Explored, ExploredPoint, ExploredResult};
 pub use report::{
     ArchSection, ChipLinkRow, ChipRow, CoreRow, EdgeRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind,
     LayerRow, LimitRow, LinkDirection, Mapping, ParameterRow, ParameterStatus, ProgramSection, Report, RouterLinkRow,

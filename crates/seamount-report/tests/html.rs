@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use base64::Engine;
-use common::{ten_tokens, two_blocks};
+use common::{explored, ten_tokens, two_blocks};
 use seamount_report::Report;
 use sha2::{Digest, Sha256};
 
@@ -26,14 +26,16 @@ const DATA: &str = "<script type=\"application/json\" id=\"data\">";
 #[test]
 fn the_data_of_a_page_are_the_report() {
     for report in [report(), Report::of(&two_blocks())] {
-        let page = report.to_html();
-        assert_eq!(Report::from_page_data(between(&page, DATA, "</script>")).unwrap(), report);
+        let page = report.to_html(None);
+        assert_eq!(Report::from_page_data(between(&page, DATA, "</script>")).unwrap(), (report, None));
     }
+    let page = report().to_html(Some(&explored()));
+    assert_eq!(Report::from_page_data(between(&page, DATA, "</script>")).unwrap(), (report(), Some(explored())));
 }
 
 #[test]
 fn a_page_asks_nobody_for_anything() {
-    let page = report().to_html();
+    let page = report().to_html(None);
     let without_data = page.replace(between(&page, DATA, "</script>"), "");
     let namespace = "http://www.w3.org/2000/svg";
     for word in ["http:", "https:", "//cdn", "@import", "url(", " src=", "fetch(", "XMLHttpRequest", "import("] {
@@ -46,7 +48,7 @@ fn a_page_asks_nobody_for_anything() {
 
 #[test]
 fn the_policy_allows_the_style_and_the_script_of_the_page_and_nothing_else() {
-    let page = report().to_html();
+    let page = report().to_html(None);
     let policy = between(&page, "http-equiv=\"Content-Security-Policy\" content=\"", "\"");
     let hash = |text: &str| {
         format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())))
@@ -66,19 +68,19 @@ fn names_cannot_become_markup() {
     evil.clone_into(&mut program.groups[1].name);
     evil.clone_into(&mut program.meta.layers[0]);
     let report = Report::of(&program);
-    let page = report.to_html();
+    let page = report.to_html(None);
     assert_eq!(page.matches("<script").count(), 2);
     assert_eq!(page.matches("</script").count(), 2);
     assert!(!page.contains("<img"));
     let data = between(&page, DATA, "</script>");
     assert!(!data.contains(['<', '>', '&', '\u{2028}']));
-    assert_eq!(Report::from_page_data(data).unwrap(), report);
+    assert_eq!(Report::from_page_data(data).unwrap(), (report, None));
 }
 
 #[test]
 fn every_element_is_closed() {
     const VOID: [&str; 2] = ["meta", "path"];
-    let page = report().to_html();
+    let page = report().to_html(None);
     let mut text = page.as_str();
     let mut open: Vec<&str> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -103,7 +105,7 @@ fn every_element_is_closed() {
 #[test]
 fn without_scripts_the_page_has_the_report_as_text() {
     let report = report();
-    let page = report.to_html();
+    let page = report.to_html(None);
     let text = between(&page, "<pre>", "</pre>").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     assert_eq!(text, report.to_string());
 }

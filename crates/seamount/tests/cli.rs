@@ -87,6 +87,14 @@ fn compile_says_where_the_model_went_and_writes_its_map() {
     assert_eq!(json["latency_steps"], 35);
     let map: Value = serde_json::from_slice(&std::fs::read(path("map.json")).unwrap()).unwrap();
     assert_eq!(map["weights"], "int8");
+
+    let shown = succeed(&["report", program(), "--diff", &path("a.smt")]);
+    for part in ["Options", "Neuron groups that changed", "moved to another neurocore"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let diff = succeed_json(&["report", program(), "--diff", &path("a.smt")]);
+    assert!(diff["options"].as_array().unwrap().iter().any(|row| row["name"] == "weights" && row["after"] == "int8"));
+    assert!(succeed(&["report", program(), "--diff", program()]).contains("The mappings are the same."));
 }
 
 #[test]
@@ -188,6 +196,34 @@ fn report_and_dis_show_a_program() {
     assert_eq!(succeed_json(&["report", program()])["mapping"]["n_chips_used"], 1);
     let listing = succeed(&["dis", program()]);
     assert!(listing.contains("MUL_SHR.R") && listing.contains("SPIKE"), "{}", &listing[..500]);
+}
+
+#[test]
+fn a_report_is_a_page_a_file_or_a_schema_and_shows_what_a_run_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    succeed(&["run", program(), "--prompt", "Mira", "--max-tokens", "2", "--activity", &path("run.json")]);
+    succeed(&["report", program(), "--activity", &path("run.json"), "--format", "html", "-o", &path("a.html")]);
+    assert!(read("a.html").starts_with("<!doctype html>"));
+    assert!(read("a.html").contains("\"n_tokens\":"));
+    assert!(succeed(&["report", program(), "--format", "html"]).ends_with("</html>\n"));
+
+    succeed(&["report", program(), "--prompt", "Mira", "--format", "json", "-o", &path("a.json")]);
+    let report: Value = serde_json::from_str(&read("a.json")).unwrap();
+    assert!(report["activity"]["counts"]["synaptic_ops"].as_u64().unwrap() > 0);
+    let schema: Value = serde_json::from_str(&succeed(&["report", "--schema"])).unwrap();
+    assert_eq!(schema["title"], "Report");
+
+    std::fs::write(path("bad.json"), "{}").unwrap();
+    let shown = refuse(&["report", program(), "--activity", &path("bad.json")]);
+    assert!(shown.starts_with("error[activity]: ") && shown.contains("seamount run"), "{shown}");
+    let other = read("run.json").replace("\"core_idx\":0,\"counts\"", "\"core_idx\":9,\"counts\"");
+    std::fs::write(path("other.json"), other).unwrap();
+    let shown = refuse(&["report", program(), "--activity", &path("other.json")]);
+    assert!(shown.contains("core 9"), "{shown}");
+    assert!(refuse(&["arch", "list", "--format", "html"]).contains("only `seamount report` writes HTML"));
+    assert!(refuse(&["report", program(), "--diff", program(), "--format", "html"]).contains("text or JSON"));
 }
 
 #[test]

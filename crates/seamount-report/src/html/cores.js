@@ -16,9 +16,10 @@ function coresSection() {
     for (let k = 0; k < cores.n; k++) buckets[shade(metric.full ? metric.of(k) / metric.full : 0)].push(k);
   };
 
+  const gapOf = (size) => (size > 14 ? 2 : size > 5 ? 1 : size > 2.5 ? 0.5 : 0);
   const paint = (context, to, scale, [left, top, right, bottom]) => {
     const size = unit * scale;
-    const gap = size > 14 ? 2 : size > 5 ? 1 : size > 2.5 ? 0.5 : 0;
+    const gap = gapOf(size);
     const colors = palette(metric.key === "layer" ? "order" : "hold");
     const step = player.step;
     const lit = step === null ? null : new Set(workers[step]);
@@ -55,20 +56,30 @@ function coresSection() {
       const [px, py] = to(x, y);
       context.fillRect(px + size * 0.3, py + size * 0.3, size * 0.4, size * 0.4);
     }
-    const frame = (k, color, width) => {
-      const [px, py] = to(xs[k], ys[k]);
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      const least = Math.max(size - gap, 5);
-      context.strokeRect(px + gap / 2 - (least - size + gap) / 2, py + gap / 2 - (least - size + gap) / 2, least, least);
-    };
     if (lit) {
       context.fillStyle = css("--mark");
-      for (const k of lit) if (size > 7) frame(k, css("--mark"), 2); else square(k);
+      for (const k of lit) if (size <= 7) square(k);
     }
-    for (const [k, color] of marked) if (size > 4) frame(k, css(color), 1.5);
+  };
+  const mark = (context, to, scale) => {
+    const size = unit * scale;
+    const gap = gapOf(size);
+    const frame = (k, color, width) => {
+      const [px, py] = to(xs[k], ys[k]);
+      const least = Math.max(size - gap, 5);
+      const rect = [px + gap / 2 - (least - size + gap) / 2, py + gap / 2 - (least - size + gap) / 2, least, least];
+      // A dark seam tells the frame from whatever color is below.
+      context.strokeStyle = "rgba(0, 0, 0, 0.55)";
+      context.lineWidth = width + 1.5;
+      context.strokeRect(...rect);
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      context.strokeRect(...rect);
+    };
+    if (player.step !== null && size > 7) for (const k of workers[player.step]) frame(k, css("--mark"), 2);
+    for (const [k, color] of marked) if (size > 4) frame(k, css(color), 2);
     if (hovered !== null) frame(hovered, css("--ink"), 1.5);
-    if (chosen !== null) frame(chosen, css("--ink"), 2.5);
+    if (chosen !== null) frame(chosen, "#ffffff", 2.5);
     context.lineWidth = 1;
   };
 
@@ -103,7 +114,7 @@ function coresSection() {
     if (!place) {
       side.replaceChildren(
         el("h3", {}, plural(cores.n, "neurocore")),
-        el("p", { class: "muted" }, "Point at one to see what lives there; click to keep it and to mark the neurocores that it hears (orange) and feeds (blue). Fullest:"),
+        el("p", { class: "muted" }, "Point at one to see what lives there; click to keep it and to mark the neurocores that it hears (orange) and feeds (yellow). Fullest:"),
         el("ul", {}, report.fullest_cores.slice(0, 6).map(({ core_idx, fill }) => {
           const k = cores.at.get(core_idx);
           return el("li", {}, el("a", { href: "#cores", onclick: (event) => { event.preventDefault(); choose(k); } }, placeName(k)), ` ${percent(fill)} of ${report.cores_nearest[k]}`);
@@ -148,17 +159,13 @@ function coresSection() {
     marked = new Map();
     if (k !== null) {
       const { own, from, to } = feeds(k);
-      for (let other = 0; other < cores.n; other++) {
-        for (const { group } of slicesOf(other)) {
-          if (own.has(group)) continue;
-          if (to.has(group)) marked.set(other, "--accent");
-          else if (from.has(group) && !marked.has(other)) marked.set(other, "--mark");
-        }
-      }
+      const mark = (groups, color) => groups.forEach((group) => { if (!own.has(group)) (coresOf.get(group) ?? []).forEach((other) => marked.set(other, color)); });
+      mark(from, "--mark");
+      mark(to, "--feed");
       map.reveal([xs[k], ys[k]]);
     }
     describe(k === null ? null : { chip: cores.chip[k], core: cores.core[k], k });
-    map.draw();
+    map.mark();
   };
   const walk = ([dx, dy]) => {
     if (cores.n === 0) return;
@@ -176,13 +183,14 @@ function coresSection() {
 
   const map = new PlaneMap("Chips as grids of neurocores; the table below has the same", {
     paint,
+    mark,
     hover: (at) => {
       const place = under(at);
       hovered = place?.k ?? null;
       if (place) describe(place);
       else if (chosen !== null) describe({ chip: cores.chip[chosen], core: cores.core[chosen], k: chosen });
       else describe(null);
-      map.draw();
+      map.mark();
     },
     pick: (at) => { const place = under(at); choose(place && place.k !== chosen ? place.k : null); },
     keys: walk,

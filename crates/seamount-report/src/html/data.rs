@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{CoreCounts, EventCounts, EventKind};
+use crate::explored::Explored;
 use crate::report::{CoreRow, HostCoreRow, LinkDirection, Report, RouterLinkRow, SliceRow};
 use crate::resource::Resource;
 use crate::usage::Usage;
@@ -26,6 +27,7 @@ pub(super) struct PageData {
     slices: Slices,
     links: Links,
     activity: Option<Counts>,
+    explored: Option<Explored>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ const DIRECTIONS: [LinkDirection; 4] =
     [LinkDirection::East, LinkDirection::West, LinkDirection::South, LinkDirection::North];
 
 impl PageData {
-    pub(super) fn of(report: &Report) -> Self {
+    pub(super) fn of(report: &Report, explored: Option<&Explored>) -> Self {
         let mut report = report.clone();
         let mut tables = Tables::default();
         let mut cores = Cores::default();
@@ -83,11 +85,12 @@ impl PageData {
         let activity = report.activity.as_mut().map(|activity| Counts::of(std::mem::take(&mut activity.cores)));
         let Tables { usages, nearest, fill, slices, .. } = tables;
         let slices = Slices::of(slices);
-        Self { report, usages, nearest, fill, cores, host_cores, slices, links, activity }
+        let explored = explored.cloned();
+        Self { report, usages, nearest, fill, cores, host_cores, slices, links, activity, explored }
     }
 
-    pub(super) fn into_report(self) -> Report {
-        let Self { mut report, usages, nearest, fill, cores, host_cores, slices, links, activity } = self;
+    pub(super) fn into_parts(self) -> (Report, Option<Explored>) {
+        let Self { mut report, usages, nearest, fill, cores, host_cores, slices, links, activity, explored } = self;
         let names: BTreeMap<u32, String> =
             report.groups.iter().map(|group| (group.group_idx, group.name.clone())).collect();
         let mut slices = slices.into_rows(&names).into_iter();
@@ -113,7 +116,7 @@ impl PageData {
         if let (Some(all), Some(counts)) = (&mut report.activity, activity) {
             all.cores = counts.into_rows();
         }
-        report
+        (report, explored)
     }
 }
 

@@ -55,6 +55,8 @@ function linksSection() {
       context.stroke();
     });
     context.lineWidth = 1;
+  };
+  const mark = (context, to, scale) => {
     if (hovered) {
       const [px, py] = to(alongX(hovered.x), alongY(hovered.y));
       context.strokeStyle = css("--ink");
@@ -87,7 +89,8 @@ function linksSection() {
   };
   const map = new PlaneMap("Links between routers, colored by load; the tables below have the same", {
     paint,
-    hover: (at) => { hovered = at && under(at); describe(hovered); map.draw(); },
+    mark,
+    hover: (at) => { hovered = at && under(at); describe(hovered); map.mark(); },
     pick: () => {},
     keys: ([dx, dy]) => {
       const { x, y } = hovered ?? { x: links.x[busiest[0]] ?? 0, y: links.y[busiest[0]] ?? 0 };

@@ -3,7 +3,7 @@
 masthead();
 const sections = [
   ["Fill", fillSection], ["Neurocores", coresSection], ["Links", linksSection], ["A token's way", timelineSection],
-  ["Layers", layersSection], ["Run", activitySection], ["Numbers", provenanceSection],
+  ["Layers", layersSection], ["Compared", paretoSection], ["Run", activitySection], ["Numbers", provenanceSection],
 ];
 for (const [name, build] of sections) {
   const section = build();

@@ -31,10 +31,15 @@ const usedPlane = usedChips.length === 0 ? wholePlane : [
 /** A map and what is said beside it: below it where the used chips lie in a long row. */
 const mapWith = (map, side) => el("div", { class: (usedPlane[2] - usedPlane[0]) / (usedPlane[3] - usedPlane[1]) > 4.5 ? "map wide" : "map" }, el("div", {}, map.box, map.hint), side);
 
-/** A canvas over the plane that pans and zooms; what is on it is the business of `paint`. */
+/**
+ * A canvas over the plane that pans and zooms. What is on it is the business of `paint`, and what is marked on top of that
+ * of `mark`, which alone is drawn again where only marks change.
+ */
 class PlaneMap {
-  constructor(label, { paint, hover, pick, keys }) {
+  constructor(label, { paint, mark, hover, pick, keys }) {
     this.paint = paint;
+    this.marks = mark;
+    this.ground = document.createElement("canvas");
     this.canvas = el("canvas", { tabindex: 0, role: "img", "aria-label": label });
     this.box = el("div", { class: "map-box" }, this.canvas);
     this.hint = el("p", { class: "hint" }, "Drag to move; ctrl + wheel, double click or + − to zoom; arrow keys to walk, with shift to move; 0 to show all.");
@@ -141,24 +146,40 @@ class PlaneMap {
     const { scale } = this.view;
     const [width, height] = [this.size[0] / scale, this.size[1] / scale];
     const inside = x > this.view.x && x < this.view.x + width - 1 && y > this.view.y && y < this.view.y + height - 1;
-    if (!inside) [this.view.x, this.view.y] = [x - width / 2, y - height / 2];
+    if (inside) return this.mark();
+    [this.view.x, this.view.y] = [x - width / 2, y - height / 2];
     this.draw();
   }
 
   draw() {
+    this.stale = true;
+    this.mark();
+  }
+
+  mark() {
     if (this.scheduled || !this.size) return;
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      const context = this.canvas.getContext("2d");
       const ratio = devicePixelRatio || 1;
       const { scale, x, y } = this.view;
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.clearRect(0, 0, ...this.size);
       const visible = [x - 1, y - 1, x + this.size[0] / scale + 1, y + this.size[1] / scale + 1];
       const to = (wx, wy) => [(wx - x) * scale, (wy - y) * scale];
-      this.chips(context, to, visible);
-      this.paint(context, to, scale, visible);
+      const { width, height } = this.canvas;
+      if (this.stale) {
+        this.stale = false;
+        [this.ground.width, this.ground.height] = [width, height];
+        const ground = this.ground.getContext("2d");
+        ground.setTransform(ratio, 0, 0, ratio, 0, 0);
+        this.chips(ground, to, visible);
+        this.paint(ground, to, scale, visible);
+      }
+      const context = this.canvas.getContext("2d");
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, width, height);
+      if (width && height) context.drawImage(this.ground, 0, 0);
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this.marks(context, to, scale);
     });
   }
 

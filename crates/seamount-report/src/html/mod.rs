@@ -12,13 +12,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::Report;
+use crate::{Explored, Report};
 use data::PageData;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("base.js"),
     include_str!("color.js"),
     include_str!("model.js"),
@@ -27,12 +27,13 @@ const SCRIPTS: [&str; 9] = [
     include_str!("links.js"),
     include_str!("timeline.js"),
     include_str!("sections.js"),
+    include_str!("pareto.js"),
     include_str!("main.js"),
 ];
 
 impl Report {
-    /// The report as one self-contained page of HTML.
-    pub fn to_html(&self) -> String {
+    /// The report as one self-contained page of HTML, with other mappings of the model where they were tried.
+    pub fn to_html(&self, explored: Option<&Explored>) -> String {
         let script = format!("\"use strict\";\n(() => {{\n{}\n}})();\n", SCRIPTS.join("\n"));
         let policy = format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
@@ -40,7 +41,7 @@ impl Report {
             hash(&script)
         );
         let title = escaped(&format!("{} on {} · Seamount", self.program.model, self.arch.name));
-        let data = serde_json::to_string(&PageData::of(self)).expect("invariant: pages' data are JSON");
+        let data = serde_json::to_string(&PageData::of(self, explored)).expect("invariant: pages' data are JSON");
         let (data, text) = (inert(&data), escaped(&self.to_text(crate::DEFAULT_WIDTH)));
         fill(&[
             ("policy", &policy),
@@ -52,12 +53,12 @@ impl Report {
         ])
     }
 
-    /// The report that the data of a page hold.
+    /// The report that the data of a page hold, and the other mappings.
     ///
     /// # Errors
     /// If they are not the data of a page that [`to_html`](Self::to_html) wrote.
-    pub fn from_page_data(json: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str::<PageData>(json).map(PageData::into_report)
+    pub fn from_page_data(json: &str) -> Result<(Self, Option<Explored>), serde_json::Error> {
+        serde_json::from_str::<PageData>(json).map(PageData::into_parts)
     }
 }
 

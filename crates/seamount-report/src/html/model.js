@@ -72,6 +72,10 @@ for (const metric of METRICS) {
   metric.full ??= metric.most;
 }
 
+/** Neurocores that hold any of each group, as indices into `cores`. */
+const coresOf = new Map();
+for (let k = 0; k < cores.n; k++) for (const { group } of slicesOf(k)) coresOf.has(group) ? coresOf.get(group).push(k) : coresOf.set(group, [k]);
+
 /** Neurocores that work in each step, as indices into `cores`. */
 const workers = (() => {
   const steps = report.steps.map(() => []);

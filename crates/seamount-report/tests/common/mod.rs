@@ -9,7 +9,7 @@ use seamount_microcode::{AccId, Body, PortId, assemble};
 use seamount_program::{
     Core, Dest, Encoding, Group, HOST_OUTPUT, Host, Meta, Place, Program, Routes, Slice, SynapseBlock, rows,
 };
-use seamount_report::{Activity, EventCounts};
+use seamount_report::{Activity, EventCounts, Explored, ExploredPoint, ExploredResult};
 
 /// A program under construction.
 pub struct Sketch {
@@ -278,4 +278,33 @@ fn counts(n: u64) -> EventCounts {
         accumulator_overflows: 0,
         register_saturations: 3,
     }
+}
+
+/// Four mappings: one that is beaten, two that are not, and one that does not exist.
+pub fn explored() -> Explored {
+    let point = |objective: &str, streams, result: Option<(u64, f64, f64)>| ExploredPoint {
+        objective: objective.to_owned(),
+        weights: "ternary".to_owned(),
+        streams,
+        max_chips: None,
+        error: result.is_none().then(|| "needs 9 chips, the system has 8".to_owned()),
+        result: result.map(|(n_chips, tokens_per_s, energy_mj_per_token)| ExploredResult {
+            n_chips,
+            n_cores: 100 * n_chips,
+            tokens_per_s,
+            energy_mj_per_token,
+            prefill_tokens_per_s: 100.0 * tokens_per_s,
+            time_to_first_token_ms: 4000.0 / tokens_per_s,
+            bound: "synaptic operations".to_owned(),
+        }),
+        on_front: false,
+    };
+    let points = vec![
+        point("chips", 1, Some((6, 52.34567, 80.5))),
+        point("latency", 1, Some((7, 40.0, 120.0))),
+        point("latency", 24, Some((24, 1234.5, 0.0123))),
+        point("energy", 1, None),
+    ];
+    let (model, arch) = ("sketch".to_owned(), "loihi2-kapoho-point".to_owned());
+    Explored { model, arch, n_prompt_tokens: 500, points }.with_front()
 }

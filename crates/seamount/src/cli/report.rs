@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         let diff = report.diff(&report_of(other, args)?);
         output.result_to(to, &diff, &diff)?;
     } else if output.is_html() {
-        output.result_to(to, report.to_html(), &report)?;
+        output.result_to(to, report.to_html(None), &report)?;
     } else {
         output.result_to(to, &report, &report)?;
     }
