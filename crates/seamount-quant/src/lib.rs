@@ -20,6 +20,7 @@ mod histogram;
 pub mod late_norm;
 pub mod names;
 pub mod quantize;
+pub mod ranges;
 pub mod registry;
 mod rewrite;
 pub mod set_epsilon;

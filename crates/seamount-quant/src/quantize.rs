@@ -26,7 +26,7 @@ pub struct Quantize {
     pub accumulator: Word,
     /// What a sum does that does not fit.
     pub overflow: Overflow,
-    /// Narrows payloads until no sum of a linear layer can overflow, whatever the token.
+    /// Narrows payloads and takes coarser sums of squares until no accumulator can overflow, whatever the text.
     pub guarantee_no_overflow: bool,
 }
 
@@ -63,7 +63,7 @@ pub static INFO: PassInfo = PassInfo {
         ("word_bits", "24", "width of registers and state"),
         ("accumulator_bits", "24", "width of dendritic accumulators"),
         ("overflow", "saturate", "what an accumulator does that does not fit: saturate or wrap"),
-        ("guarantee_no_overflow", "false", "narrows payloads until no sum of a layer can overflow"),
+        ("guarantee_no_overflow", "false", "narrows payloads and sums of squares until no sum can overflow"),
     ],
 };
 

@@ -82,11 +82,26 @@ pub enum CalibrationText {
 /// Tokens of calibration text that are read in one go, from a zero state.
 pub(crate) const CALIBRATION_WINDOW: usize = 256;
 
+/// A checkpoint in exact integers, and what they were chosen by.
+#[derive(Debug)]
+pub struct Quantized {
+    /// The published float model.
+    pub model: Verified<Model>,
+    /// The float model that is quantized, with the range of every value.
+    pub calibrated: Verified<Model>,
+    /// The model in exact integers.
+    pub fixed: Verified<Fixed>,
+    /// The sequences of tokens that calibration read; none where ranges were given.
+    pub sequences: Vec<Vec<u32>>,
+}
+
 /// What compiling gives: the program and the levels above it.
 #[derive(Debug)]
 pub struct Compilation {
     /// The published float model.
     pub model: Verified<Model>,
+    /// The float model that was quantized, with the range of every value.
+    pub calibrated: Verified<Model>,
     /// The model in exact integers: what the program computes.
     pub fixed: Verified<Fixed>,
     /// The neuron groups.
@@ -158,25 +173,15 @@ pub fn compile(
         tracing::debug!(stage = name, seconds = begun.elapsed().as_secs_f64(), "begins");
         watcher.stage(name);
     };
-    stage("import", watcher);
-    let model = checkpoint.to_model()?.verify()?;
-    stage("ranges", watcher);
-    let observe = observe(checkpoint, &model, options)?;
-
-    let mut fixed = None;
-    let pipeline = pipeline(options, observe);
-    let module = pipeline.run(Module::Model((*model).clone()), |pass, module| {
+    let Quantized { model, calibrated, fixed, .. } = quantize(checkpoint, options, watcher)?;
+    let module = to_network(options).run(Module::Fixed((*fixed).clone()), |pass, module| {
         watcher.stage(pass);
         watcher.after_pass(pass, module);
-        if let Module::Fixed(latest) = module {
-            fixed = Some(latest.clone());
-        }
     })?;
     let Module::Network(network) = module else {
         unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
     };
     let network = network.verify()?;
-    let fixed = fixed.expect("invariant: the pipeline passes the fixed level").verify()?;
 
     stage("partition", watcher);
     let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
@@ -192,7 +197,36 @@ pub fn compile(
         options: meta_options(options),
     };
     let program = seamount_emit::emit(&network, &core_map, &options.arch, emit_options)?;
-    Ok(Compilation { model, fixed, network, core_map, program })
+    Ok(Compilation { model, calibrated, fixed, network, core_map, program })
+}
+
+/// Compiles a checkpoint as far as exact integers: all that decides what a program computes.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn quantize(
+    checkpoint: &Checkpoint,
+    options: &CompileOptions,
+    watcher: &mut impl Watcher,
+) -> Result<Quantized, CompileError> {
+    watcher.stage("import");
+    let model = checkpoint.to_model()?.verify()?;
+    watcher.stage("ranges");
+    let sequences = calibration_sequences(checkpoint, &model, options)?;
+    let observe = observe(options, sequences.clone());
+    let mut calibrated = None;
+    let module = to_fixed(options, observe).run(Module::Model((*model).clone()), |pass, module| {
+        watcher.stage(pass);
+        watcher.after_pass(pass, module);
+        if let Module::Model(latest) = module {
+            calibrated = Some(latest.clone());
+        }
+    })?;
+    let Module::Fixed(fixed) = module else {
+        unreachable!("invariant: the pipeline ends on the {} level", Level::Fixed)
+    };
+    let calibrated = calibrated.expect("invariant: the pipeline passes the model level").verify()?;
+    Ok(Quantized { model, calibrated, fixed: fixed.verify()?, sequences })
 }
 
 /// The quantization that a checkpoint says it was trained for.
@@ -214,7 +248,7 @@ pub fn calibrate(
     watcher: &mut impl Watcher,
 ) -> Result<TrainedQuant, CompileError> {
     let model = checkpoint.to_model()?.verify()?;
-    let observe = observe(checkpoint, &model, options)?;
+    let observe = observe(options, calibration_sequences(checkpoint, &model, options)?);
     let module = Module::Model(model.into_inner());
     let module = observing_passes(options, observe).run(module, |pass, _| watcher.stage(pass))?;
     let Module::Model(model) = module else {
@@ -224,16 +258,13 @@ pub fn calibrate(
 }
 
 /// The pass that notes the range of every value.
-fn observe(
-    checkpoint: &Checkpoint,
-    model: &Verified<Model>,
-    options: &CompileOptions,
-) -> Result<Box<dyn Pass>, CompileError> {
-    if let CalibrationText::Ranges(ranges) = &options.calibration {
-        return Ok(Box::new(SetRanges { ranges: ranges.clone() }));
+fn observe(options: &CompileOptions, sequences: Vec<Vec<u32>>) -> Box<dyn Pass> {
+    match &options.calibration {
+        CalibrationText::Ranges(ranges) => Box::new(SetRanges { ranges: ranges.clone() }),
+        CalibrationText::Tokens(_) | CalibrationText::Sampled(_) | CalibrationText::Lines(_) => {
+            Box::new(Calibrate { sequences, payload: options.quant.payload.clone() })
+        }
     }
-    let sequences = calibration_sequences(checkpoint, model, options)?;
-    Ok(Box::new(Calibrate { sequences, payload: options.quant.payload.clone() }))
 }
 
 /// The passes from the published model to one whose values have ranges.
@@ -254,18 +285,24 @@ fn observing_passes(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipelin
     Pipeline(passes)
 }
 
-/// The passes from the published model to a balanced network.
-fn pipeline(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
+/// The passes from the published model to exact integers.
+fn to_fixed(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
     let Pipeline(mut passes) = observing_passes(options, observe);
     passes.extend(fixed_passes(options));
-    passes.push(Box::new(LowerToNetwork { probes: options.probes }));
-    passes.push(Box::new(PlaceHead { on_host: options.head_on_host }));
-    passes.push(Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)));
-    passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
     Pipeline(passes)
 }
 
-/// The passes from there to the integers of the program.
+/// The passes from exact integers to a balanced network.
+fn to_network(options: &CompileOptions) -> Pipeline {
+    Pipeline(vec![
+        Box::new(LowerToNetwork { probes: options.probes }),
+        Box::new(PlaceHead { on_host: options.head_on_host }),
+        Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)),
+        Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }),
+    ])
+}
+
+/// The passes from a calibrated model to the integers of the program.
 fn fixed_passes(options: &CompileOptions) -> Vec<Box<dyn Pass>> {
     let mut passes: Vec<Box<dyn Pass>> = vec![Box::new(Quantize {
         config: options.quant.clone(),
@@ -292,7 +329,7 @@ pub(crate) fn observed(
     model: &Verified<Model>,
     options: &CompileOptions,
 ) -> Result<Module, CompileError> {
-    let observe = observe(checkpoint, model, options)?;
+    let observe = observe(options, calibration_sequences(checkpoint, model, options)?);
     Ok(observing_passes(options, observe).run(Module::Model((**model).clone()), |_, _| {})?)
 }
 

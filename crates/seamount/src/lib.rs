@@ -1,9 +1,9 @@
 //! The Seamount compiler as a library: what the `seamount` command drives.
 //!
 //! Entry points: [`compile`] turns a checkpoint into a program; [`evaluate`](evaluate()) says how well a program
-//! predicts text, and the other functions of [`mod@evaluate`] where its error comes from; [`tune`](tune::tune) finds
-//! the narrowest widths that hold a budget of accuracy; [`generate`](generate()) continues a text; [`passes`] runs
-//! passes on text.
+//! predicts text, and the other functions of [`mod@evaluate`] where its error comes from; [`mod@ranges`] says what can
+//! overflow; [`tune`](tune::tune) finds the narrowest widths that hold a budget of accuracy;
+//! [`generate`](generate()) continues a text; [`passes`] runs passes on text.
 //!
 //! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
 
@@ -14,13 +14,15 @@ pub mod embedded;
 pub mod evaluate;
 mod generate;
 pub mod passes;
+pub mod ranges;
 mod sample;
 pub mod tokens;
 pub mod tune;
 
 pub use activity::activity;
 pub use compile::{
-    CalibrationText, Compilation, CompileError, CompileOptions, Watcher, calibrate, compile, trained_quant,
+    CalibrationText, Compilation, CompileError, CompileOptions, Quantized, Watcher, calibrate, compile, quantize,
+    trained_quant,
 };
 pub use evaluate::{EvaluateError, Evaluation, evaluate};
 pub use generate::generate;

@@ -61,6 +61,7 @@ fn the_demo_tells_a_story_and_says_where_it_ran() {
     }
     let json = succeed_json(&["demo", "--max-tokens", "8", "--prompt", "Mira"]);
     assert_eq!(json["compilation"]["model"], "stories-2m");
+    assert_eq!(json["compilation"]["sums"]["n_overflow_in_calibration"], 0);
     assert_eq!(json["story"]["n_generated_tokens"], 8);
     assert!(json["story"]["events"]["synaptic_ops"].as_u64().unwrap() > 1_000_000);
 }
@@ -188,6 +189,20 @@ fn eval_compares_with_the_float_model() {
     for key in ["perplexity_float", "perplexity_emulated", "top1_agreement"] {
         assert!(json[key].is_f64(), "{key}: {json}");
     }
+}
+
+#[test]
+fn ranges_say_what_can_overflow() {
+    let model = models().join("stories-1m").display().to_string();
+    let calibration = models().join("calibration.txt").display().to_string();
+    let shown = succeed(&["ranges", &model, "--calibration", &calibration]);
+    assert!(shown.contains("layers.3.mlp.down_proj") && shown.contains(" state "), "{shown}");
+    assert!(shown.contains(" can overflow in the worst case, none did in calibration"), "{shown}");
+    let args = ["ranges", &model, "--calibration", &calibration, "--guarantee-no-overflow", "--all"];
+    let json = succeed_json(&args);
+    assert_eq!(json["sums"]["n_may_overflow"], 0);
+    let values = json["values"].as_array().unwrap();
+    assert!(values.len() > 150 && values.iter().all(|row| row["worst"]["most"].is_i64()), "{json}");
 }
 
 #[test]

@@ -7,12 +7,13 @@ use seamount_ir::fixed::{Factor, Fixed, FixedType, LOGITS, Node, Op as FixedOp};
 use seamount_ir::kernel::Word;
 use seamount_ir::model::{Model, Op};
 use seamount_ir::pass::PassError;
-use seamount_ir::tensor::{Elem, Tensor, TensorError};
+use seamount_ir::tensor::{Elem, Tensor};
 use seamount_ir::{Dag, ValueId, Verified};
 
 use super::Quantize;
 use super::scales::{Exponent, Factors, RootPlan, RootRange};
 use crate::config::{Scales, StateConfig, default_headroom, layer_of};
+use crate::ranges::widest_payload;
 
 /// Finest and coarsest unit of the operand of a sigmoid or silu.
 const FUNCTION_INPUT: (Exponent, Exponent) = (Exponent(-16), Exponent(-10));
@@ -190,11 +191,11 @@ impl<'m> Builder<'m> {
             return Err(PassError::cannot(value, format!("@{weight} is {tensor}; run `ternarize` first")));
         }
         let weight_unit = tensor.scale().unwrap_or(1.0);
-        let Quantize { accumulator, word, config, .. } = self.options;
+        let Quantize { accumulator, config, .. } = self.options;
         let layer = weight.strip_suffix(".weight").unwrap_or(weight);
         let mut bits = config.payload.bits_of(layer_of(weight));
         if self.options.guarantee_no_overflow {
-            bits = bits.min(widest_payload(tensor, *accumulator).map_err(PassError::constant(weight))?);
+            bits = bits.min(widest_payload_of(value, weight, tensor, self.sum_word())?);
         }
         let magnitude = self.abs_max(operand)? * config.payload.headroom_of(bits);
         let largest_sum = self.largest_sum(value, operand, weight_unit)?;
@@ -224,8 +225,13 @@ impl<'m> Builder<'m> {
             x = self.threshold(value, x, level);
         }
         self.fixed.constants.insert(weight.to_owned(), tensor.clone());
-        let sum_bits = accumulator.bits.min(word.bits);
+        let sum_bits = self.sum_word().bits;
         Ok(self.add(value, FixedOp::Linear { weight: weight.to_owned() }, &[x], sum_bits, sum_unit))
+    }
+
+    /// What a sum must fit to reach a register whole.
+    fn sum_word(&self) -> Word {
+        Word { bits: self.options.accumulator.bits.min(self.options.word.bits) }
     }
 
     /// Small payloads become zero, which sends nothing.
@@ -266,8 +272,16 @@ impl<'m> Builder<'m> {
         let width = model.width(operand);
         let range =
             RootRange { width, abs_max: self.abs_max(operand)?, mean_square: (observed.min, observed.max), eps };
-        let Quantize { accumulator, word, .. } = *self.options;
-        let plan = RootPlan::new(range, default_headroom(word.bits), word, accumulator);
+        let word = self.options.word;
+        let plan = RootPlan::new(range, default_headroom(word.bits), word, self.sum_word());
+        let plan = if self.options.guarantee_no_overflow {
+            plan.guaranteed(range, default_headroom(word.bits), word, self.sum_word()).ok_or_else(|| {
+                let bits = self.sum_word().bits;
+                PassError::cannot(value, format!("a sum of {width} squares can overflow {bits} bits in any unit"))
+            })?
+        } else {
+            plan
+        };
         tracing::debug!(%value, ?plan, "inverse root");
         self.roots.insert(value, plan);
         let name = self.name_at(value, "square");
@@ -275,7 +289,7 @@ impl<'m> Builder<'m> {
         let sum_unit = plan.sum_unit(width);
         let squares = FixedOp::Multiply { shift: plan.square_shift };
         let squares = self.add_wide(value, squares, &[v, v], word.bits, sum_unit, width);
-        let sum_bits = accumulator.bits.min(word.bits);
+        let sum_bits = self.sum_word().bits;
         Ok(self.add(value, FixedOp::ReduceSum { bias: plan.bias }, &[squares], sum_bits, sum_unit))
     }
 
@@ -500,13 +514,16 @@ fn gate_unit(bits: u32) -> Exponent {
     Exponent(1 - bits.cast_signed())
 }
 
-/// The widest payload with which no sum of a ternary matrix can overflow.
-fn widest_payload(weights: &Tensor, accumulator: Word) -> Result<u32, TensorError> {
-    let n_inputs = weights.shape()[1].max(1);
-    let rows = weights.to_i8()?;
-    let largest = rows.chunks_exact(n_inputs).map(|row| row.iter().filter(|&&w| w != 0).count()).max();
-    let guard_bits = largest.unwrap_or(0).max(1).next_power_of_two().ilog2();
-    Ok(accumulator.bits.saturating_sub(guard_bits))
+/// The widest payload with which no sum of a layer can overflow.
+fn widest_payload_of(at: ValueId, name: &str, weights: &Tensor, sum: Word) -> Result<u32, PassError> {
+    let rows = weights.to_i8().map_err(PassError::constant(name))?;
+    let n_inputs = weights.shape()[1];
+    widest_payload(&rows, n_inputs, sum).ok_or_else(|| {
+        PassError::cannot(
+            at,
+            format!("sums of {n_inputs} payloads can overflow {} bits at any payload width", sum.bits),
+        )
+    })
 }
 
 fn needs(at: ValueId, op: &str, pass: &str) -> PassError {

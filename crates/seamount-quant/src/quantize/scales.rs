@@ -97,8 +97,7 @@ pub(super) struct RootRange {
 
 impl RootPlan {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small exponents, clamped")]
-    pub(super) fn new(range: RootRange, headroom: f64, word: Word, accumulator: Word) -> Self {
-        let sum_word = Word { bits: word.bits.min(accumulator.bits) };
+    pub(super) fn new(range: RootRange, headroom: f64, word: Word, sum_word: Word) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
         let (sum_limit, word_limit, root_width) =
             (sum_word.max() as f64, word.max() as f64, (range.width as f64).sqrt());
@@ -107,6 +106,36 @@ impl RootPlan {
         let v_limit = (range.abs_max * headroom).max(f64::MIN_POSITIVE);
         let half_shift = (word_limit * root_width * 2f64.powi(-j) / v_limit).log2().floor();
         let half_shift = half_shift.clamp(0.0, f64::from(word.bits - 1)) as i32;
+        Self::with(range, headroom, word, (j, half_shift))
+    }
+
+    /// The plan of the finest sum that cannot overflow, even where every channel is as large as a word; `None` if there
+    /// is none.
+    ///
+    /// Since `v` saturates at a word, no channel adds more than `4^(w-1-p)`: the least `p` for which that of all channels
+    /// and the bias fit. What `v` must hold gives `j + p`, and each bit of its headroom costs the sum two: it has none
+    /// but what rounding to a power of two leaves, up to a factor of 2. A channel beyond that counts as the largest.
+    #[expect(clippy::cast_possible_truncation, reason = "small exponents, clamped")]
+    pub(super) fn guaranteed(self, range: RootRange, headroom: f64, word: Word, sum_word: Word) -> Option<Self> {
+        #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
+        let (word_limit, root_width) = (word.max() as f64, (range.width as f64).sqrt());
+        let v_limit = range.abs_max.max(f64::MIN_POSITIVE);
+        let sum = (word_limit * root_width / v_limit).log2().floor().clamp(-60.0, 60.0) as i32;
+        let largest = |plan: &Self| {
+            let square = (word.min() * word.min()) >> plan.square_shift;
+            i64::try_from(range.width).ok()?.checked_mul(square)?.checked_add(i64::from(plan.bias))
+        };
+        let half_shifts = 0..word.bits.cast_signed();
+        let plans =
+            half_shifts.map(|half_shift| Self::with(range, headroom, word, (self.j.min(sum - half_shift), half_shift)));
+        plans.into_iter().find(|plan| largest(plan).is_some_and(|sum| sum <= sum_word.max()))
+    }
+
+    /// The plan for a sum in units of `4^-j` of squares that are shifted by twice `half_shift`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small exponents, clamped")]
+    fn with(range: RootRange, headroom: f64, word: Word, (j, half_shift): (i32, i32)) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
+        let (word_limit, root_width) = (word.max() as f64, (range.width as f64).sqrt());
         let scale = 4f64.powi(j);
         let least = ((range.mean_square.0 + range.eps) * scale / (headroom * headroom)).max(1.0);
         let by_least = (word_limit.log2() + least.log2() / 2.0).floor();

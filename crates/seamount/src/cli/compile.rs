@@ -73,7 +73,7 @@ pub(super) struct Options {
     /// What an accumulator does that does not fit, where it is to be another than the system's.
     #[arg(long, value_enum)]
     overflow: Option<OverflowArg>,
-    /// Narrows payloads until no sum of a linear layer can overflow, whatever the token.
+    /// Narrows payloads and takes coarser sums of squares until no accumulator can overflow, whatever the text.
     #[arg(long)]
     guarantee_no_overflow: bool,
     /// Who computes the logits.
@@ -164,7 +164,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     }
     compilation.program.save(&path).map_err(|error| Failure::program(&path, &error))?;
     let file = fs::metadata(&path).map_err(|error| Failure::io(&path, &error))?;
-    let summary = Summary::of(&compilation, file.len(), Some(&path)).with_notes(notes);
+    let summary = Summary::of(&compilation, file.len(), Some(&path))?.with_notes(notes);
     output.result(&summary, &summary)?;
     Ok(Outcome::Done)
 }

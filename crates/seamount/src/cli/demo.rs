@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     if let Some(path) = &args.output {
         compilation.program.save(path).map_err(|error| Failure::program(path, &error))?;
     }
-    let summary = Summary::of(&compilation, file.len() as u64, args.output.as_deref());
+    let summary = Summary::of(&compilation, file.len() as u64, args.output.as_deref())?;
     let program = Program::from_bytes(&file).map_err(|error| Failure::new("program", error))?;
 
     if !output.is_json() {

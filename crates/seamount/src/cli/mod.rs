@@ -11,6 +11,7 @@ mod opt;
 mod output;
 mod progress;
 mod quant;
+mod ranges;
 mod report;
 mod run;
 mod summary;
@@ -59,6 +60,8 @@ enum Command {
     Report(report::Args),
     /// Run passes on a module's text, or on a checkpoint.
     Opt(opt::Args),
+    /// Show what sums and states can come to, and whether that fits what holds them.
+    Ranges(ranges::Args),
     /// Show and check choices of quantization.
     Quant(quant::Args),
     /// Find the narrowest widths that hold a budget of accuracy.
@@ -104,6 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args, &mut output),
         Command::Report(args) => report::run(args, &mut output),
         Command::Opt(args) => opt::run(args, &mut output),
+        Command::Ranges(args) => ranges::run(args, &mut output),
         Command::Quant(args) => quant::run(args, &mut output),
         Command::Tune(args) => tune::run(args, &mut output),
         Command::Dis(args) => dis::run(args, &mut output),

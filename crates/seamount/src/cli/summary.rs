@@ -3,10 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use seamount::Compilation;
+use seamount::ranges::SumsSummary;
+use seamount::{Compilation, CompileError};
 use seamount_emulator::Events;
 use seamount_report::Report;
 use serde::Serialize;
+
+use super::Failure;
 
 /// What was compiled, and where it went.
 #[derive(Debug, Serialize)]
@@ -23,13 +26,17 @@ pub(super) struct Summary {
     n_neurons: u64,
     synapse_bytes: u64,
     latency_steps: u32,
+    sums: SumsSummary,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 
 impl Summary {
     /// Of a compilation that takes `file_bytes`, in a file where it is kept.
-    pub(super) fn of(compilation: &Compilation, file_bytes: u64, path: Option<&Path>) -> Self {
+    ///
+    /// # Errors
+    /// Where a constant of the model has no data.
+    pub(super) fn of(compilation: &Compilation, file_bytes: u64, path: Option<&Path>) -> Result<Self, Failure> {
         let program = &compilation.program;
         let report = Report::of(program);
         let model = &compilation.fixed;
@@ -42,7 +49,8 @@ impl Summary {
                 _ => None,
             })
             .sum();
-        Self {
+        let sums = SumsSummary::of(model, &compilation.calibrated).map_err(CompileError::from)?;
+        Ok(Self {
             model: program.meta.model.clone(),
             arch: program.arch.name().to_owned(),
             output: path.map(Path::to_owned),
@@ -54,8 +62,9 @@ impl Summary {
             n_neurons: program.groups.iter().map(|group| u64::from(group.n_neurons)).sum(),
             synapse_bytes: report.mapping.usage.synapse_bytes,
             latency_steps: program.host.latency_steps,
+            sums,
             notes: Vec::new(),
-        }
+        })
     }
 
     /// With what a user may not expect of it.
@@ -84,6 +93,7 @@ impl fmt::Display for Summary {
             grouped(self.synapse_bytes),
             self.latency_steps
         )?;
+        writeln!(f, "sums: {}", self.sums)?;
         let file = self.output.as_ref().map_or_else(|| "program".into(), |path| path.display().to_string());
         writeln!(f, "{file}: {} bytes", grouped(self.file_bytes))
     }
@@ -110,7 +120,8 @@ impl fmt::Display for EventsText<'_> {
             ("instructions", events.instructions),
             ("hops", events.hops),
             ("chip crossings", events.chip_crossings),
-            ("saturations", events.accumulator_overflows + events.register_saturations),
+            ("accumulator overflows", events.accumulator_overflows),
+            ("register saturations", events.register_saturations),
         ] {
             #[expect(clippy::cast_precision_loss, reason = "shown to one digit")]
             let each = count as f64 / self.n_tokens.max(1) as f64;

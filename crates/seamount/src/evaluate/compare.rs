@@ -33,6 +33,7 @@ pub(super) struct Means {
     /// Against each reference, in their order.
     pub(super) against: Vec<Against>,
     pub(super) n_saturations: u64,
+    pub(super) n_overflows: u64,
     /// Over the text, value by value.
     pub(super) payloads: Vec<Payloads>,
 }
@@ -87,6 +88,7 @@ pub(super) struct Sums {
     cross_entropy: f64,
     against: Vec<Against>,
     n_saturations: u64,
+    n_overflows: u64,
     payloads: Vec<Payloads>,
 }
 
@@ -108,6 +110,7 @@ impl Sums {
             cross_entropy: -rows.iter().zip(targets).map(|(row, &target)| row[target as usize]).sum::<f64>(),
             against: references.iter().map(|reference| Against::of(rows, &reference.log_probabilities)).collect(),
             n_saturations: predictions.n_saturations,
+            n_overflows: predictions.n_overflows,
             payloads: predictions.payloads.clone(),
         }
     }
@@ -123,6 +126,7 @@ impl Sums {
     fn add(&mut self, other: &Self) {
         self.cross_entropy += other.cross_entropy;
         self.n_saturations += other.n_saturations;
+        self.n_overflows += other.n_overflows;
         self.payloads.resize(other.payloads.len(), Payloads::default());
         self.payloads.iter_mut().zip(&other.payloads).for_each(|(total, count)| *total += *count);
         self.against.resize(other.against.len(), Against::default());
@@ -141,6 +145,7 @@ impl Sums {
             perplexity: (self.cross_entropy / n).exp(),
             against: self.against.into_iter().map(mean).collect(),
             n_saturations: self.n_saturations,
+            n_overflows: self.n_overflows,
             payloads: self.payloads,
         }
     }

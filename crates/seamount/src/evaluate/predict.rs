@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use seamount_emulator::Emulator;
+use seamount_emulator::{Emulator, Events};
 use seamount_ir::fixed::{self, Fixed};
 use seamount_ir::model::{self, LOGITS, Model};
 use seamount_ir::{ValueId, Verified};
@@ -32,6 +32,8 @@ pub(super) struct Predictions {
     pub(super) log_probabilities: Vec<Vec<f64>>,
     /// Sums and results that did not fit; none of floats.
     pub(super) n_saturations: u64,
+    /// The sums among them; counted of programs.
+    pub(super) n_overflows: u64,
     /// What linear layers multiply, value by value in the order of the graph; counted of fixed-point models.
     pub(super) payloads: Vec<Payloads>,
 }
@@ -119,8 +121,13 @@ fn predict_by_emulation(mut emulator: Emulator, inputs: &[u32]) -> Result<Predic
     let logits = emulator.prefill(inputs)?;
     let rows = logits.iter().map(|row| log_softmax(row.iter().map(|&logit| f64::from(logit) * scale)));
     let log_probabilities = rows.collect();
-    let saturations = emulator.events().iter().map(|e| e.accumulator_overflows + e.register_saturations);
-    Ok(Predictions { log_probabilities, n_saturations: saturations.sum(), payloads: Vec::new() })
+    let events: Events = emulator.events().iter().sum();
+    Ok(Predictions {
+        log_probabilities,
+        n_saturations: events.accumulator_overflows + events.register_saturations,
+        n_overflows: events.accumulator_overflows,
+        payloads: Vec::new(),
+    })
 }
 
 impl Payloads {

@@ -37,6 +37,8 @@ pub struct Evaluation {
     pub mean_kl_nats_unrounded: Option<f64>,
     /// Sums and results that did not fit, on all cores.
     pub n_saturations: u64,
+    /// The sums among them: accumulators that overflowed.
+    pub n_accumulator_overflows: u64,
 }
 
 /// Evaluates a program on tokens, and the float model, with and without its rounding of each token, on the same ones.
@@ -76,5 +78,6 @@ pub fn evaluate(
         top1_agreement_unrounded: score.map(|score| score.top1_agreement_unrounded),
         mean_kl_nats_unrounded: score.map(|score| score.mean_kl_nats_unrounded),
         n_saturations: emulated.n_saturations,
+        n_accumulator_overflows: emulated.n_overflows,
     })
 }

@@ -13,7 +13,7 @@ pub(super) struct EvaluationText<'e>(pub(super) &'e Evaluation);
 
 impl fmt::Display for EvaluationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Evaluation { n_tokens, window, perplexity_emulated, n_saturations, .. } = self.0;
+        let Evaluation { n_tokens, window, perplexity_emulated, n_saturations, n_accumulator_overflows, .. } = self.0;
         writeln!(f, "tokens                 {n_tokens} in windows of {window}")?;
         if let (Some(published), Some(unrounded)) = (self.0.perplexity_float, self.0.perplexity_unrounded) {
             writeln!(f, "perplexity, published  {published:.5}")?;
@@ -33,7 +33,8 @@ impl fmt::Display for EvaluationText<'_> {
                 writeln!(f, "against {name}      top-1 {:.3} %, mean KL {divergence} nats a token", 100.0 * agreement)?;
             }
         }
-        writeln!(f, "saturations            {n_saturations}")
+        writeln!(f, "accumulator overflows  {n_accumulator_overflows}")?;
+        writeln!(f, "register saturations   {}", n_saturations - n_accumulator_overflows)
     }
 }
 
