@@ -4,9 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
-use seamount_ir::kernel::{Kernel, ScalarOp};
+use seamount_ir::kernel::Kernel;
 use seamount_quant::functions::{
-    Errors, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, inv_sqrt, measure, sigmoid, silu,
+    Errors, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, inv_sqrt, measure, n_instructions, sigmoid, silu,
 };
 
 fn main() {
@@ -43,17 +43,8 @@ fn real(x: i64) -> f64 {
     x as f64
 }
 
-/// A selection is a comparison and a choice; one between two constants has to load the first.
-fn n_instructions(op: &ScalarOp) -> usize {
-    match op {
-        ScalarOp::Select { then: seamount_ir::kernel::Arg::Const(_), .. } => 3,
-        ScalarOp::Select { .. } => 2,
-        _ => 1,
-    }
-}
-
 fn print(kernel: &Kernel, Errors { max, mean, bias, at }: Errors) {
     let (name, ops) = (&kernel.name, kernel.ops.len());
-    let instructions: usize = kernel.ops.iter().map(n_instructions).sum();
+    let instructions = n_instructions(kernel);
     println!("{name:<18} {ops:>4} {instructions:>12} {max:>10.6} {mean:>8.4} {bias:>8.4} {at:>10}");
 }

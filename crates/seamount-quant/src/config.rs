@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use seamount_ir::syntax::nearest;
 use serde::{Deserialize, Serialize};
 
+use crate::functions::ErrorBound;
+
 /// Every choice of quantization. A TOML file gives any part of it; the rest keeps its default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +19,8 @@ pub struct QuantConfig {
     pub norm: NormConfig,
     /// What scales are calibrated on.
     pub calibration: CalibrationConfig,
+    /// How far integer functions may err.
+    pub functions: FunctionConfig,
 }
 
 /// What scales are calibrated on.
@@ -106,6 +110,19 @@ pub struct NormConfig {
     pub placement: NormPlacement,
     /// Replaces every norm's epsilon, as the paper's authors did with 1e-3; 0 keeps the model's.
     pub epsilon: f64,
+}
+
+/// How far integer functions may err: a bound buys instructions, as `seamount quant functions` shows. A number, or a
+/// text such as `"2^-12"`; 0 is the finest function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FunctionConfig {
+    /// Of a sigmoid's value.
+    pub sigmoid_error: ErrorBound,
+    /// Of a silu's value.
+    pub silu_error: ErrorBound,
+    /// Of an inverse root, relative to it, beyond the half unit of its rounding.
+    pub inv_sqrt_error: ErrorBound,
 }
 
 /// Where the inverse root is multiplied.
@@ -426,6 +443,11 @@ mod tests {
         assert_eq!(error.to_string(), "`payload.widths.o_proj` is 4, not in 8 to 24");
         assert!(QuantConfig::from_toml("[norm]\nplacement = \"soon\"\n").unwrap_err().to_string().contains("late"));
         assert!(QuantConfig::from_toml("[norm]\nepsilon = -1.0\n").is_err());
+        let error = QuantConfig::from_toml("[functions]\nsilu_error = \"2^3\"\n").unwrap_err().to_string();
+        assert!(error.contains("an error bound is a number below 1"), "{error}");
+        let config = QuantConfig::from_toml("[functions]\nsilu_error = \"2^-9\"\ninv_sqrt_error = 0.01\n").unwrap();
+        assert_eq!(config.functions.silu_error, ErrorBound::bits(9));
+        assert_eq!(QuantConfig::from_toml(&config.to_toml()), Ok(config));
     }
 
     #[test]

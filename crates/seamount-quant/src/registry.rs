@@ -26,6 +26,6 @@ pub fn passes() -> Vec<Registered> {
         Registered { info: &calibrate::INFO, make: calibrate::Calibrate::from_options },
         Registered { info: &set_ranges::INFO, make: set_ranges::SetRanges::from_options },
         Registered { info: &quantize::INFO, make: quantize::Quantize::from_options },
-        Registered { info: &approximate::INFO, make: without_options::<approximate::Approximate> },
+        Registered { info: &approximate::INFO, make: approximate::Approximate::from_options },
     ]
 }

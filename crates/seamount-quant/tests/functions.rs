@@ -7,7 +7,8 @@ use std::ops::Range;
 use seamount_ir::fixed::Fixed;
 use seamount_ir::kernel::{Kernel, evaluate};
 use seamount_quant::functions::{
-    Errors, GATE_FRACTION_BITS, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, inv_sqrt, measure, sigmoid, silu,
+    ErrorBound, Errors, Function, GATE_FRACTION_BITS, INPUT_FRACTION_BITS, ROOT_FRACTION_BITS, WORD, generate,
+    inv_sqrt, measure, n_instructions, sigmoid, silu,
 };
 
 /// Where not all inputs are run, every 97th is: a prime, so that low and high bits vary alike.
@@ -81,6 +82,39 @@ fn functions_are_valid_kernels() {
     fixed.kernels.extend(kernels.map(|kernel| kernel.unwrap()).map(|kernel| (kernel.name.clone(), kernel)));
     assert_eq!(fixed.kernels.len(), 11 * 16 + 11 + 23);
     fixed.verify().unwrap();
+}
+
+#[test]
+fn a_bound_buys_the_shortest_program_that_keeps_it() {
+    let default = |function: Function| n_instructions(&function.finest().unwrap());
+    let mut longest = [0; 3];
+    for bits in [4, 9] {
+        let functions = [
+            Function::Sigmoid { input: 12, output: 20 },
+            Function::Silu { bits: 12 },
+            Function::InvSqrt { fraction: 22 },
+        ];
+        for (function, longest) in functions.into_iter().zip(&mut longest) {
+            let generated = generate(function, ErrorBound::bits(bits)).unwrap().unwrap();
+            let (errors, length) = (generated.errors, generated.n_instructions());
+            assert!(errors.max <= 2f64.powi(-bits.cast_signed()), "{function} to 2^-{bits}: {errors:?}");
+            assert!(*longest < length && length < default(function), "{function} to 2^-{bits}: {length}");
+            assert!(generated.kernel.max_error.unwrap() >= errors.max, "{function} states less than it errs");
+            *longest = length;
+        }
+    }
+}
+
+#[test]
+fn the_finest_bound_is_the_default_and_finer_ones_are_refused() {
+    let function = Function::Sigmoid { input: 16, output: 23 };
+    let finest = generate(function, ErrorBound::FINEST).unwrap().unwrap();
+    assert_eq!(finest.kernel, sigmoid(16, 23).unwrap());
+    let error = generate(function, ErrorBound::bits(22)).unwrap().unwrap_err();
+    assert_eq!(error.finest, finest.errors.max);
+    let message = "no program for sigmoid_q16_q23 errs by less than 2^-22; the finest errs by 8.64e-7 (2^-20.1)";
+    assert_eq!(error.to_string(), message);
+    assert_eq!(generate(Function::Silu { bits: 9 }, ErrorBound::bits(4)), None);
 }
 
 #[test]

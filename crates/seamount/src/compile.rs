@@ -18,6 +18,7 @@ use seamount_lower::place_head::PlaceHead;
 use seamount_lower::split_fan_in::SplitFanIn;
 use seamount_partition::{CoreMap, PartitionError, WeightEncoding};
 use seamount_program::Program;
+use seamount_quant::approximate::Approximate;
 use seamount_quant::calibrate::Calibrate;
 use seamount_quant::config::{NormPlacement, QuantConfig};
 use seamount_quant::quantize::Quantize;
@@ -304,7 +305,7 @@ fn to_network(options: &CompileOptions) -> Pipeline {
 
 /// The passes from a calibrated model to the integers of the program.
 fn fixed_passes(options: &CompileOptions) -> Vec<Box<dyn Pass>> {
-    let mut passes: Vec<Box<dyn Pass>> = vec![Box::new(Quantize {
+    let quantize = Quantize {
         config: options.quant.clone(),
         guarantee_no_overflow: options.guarantee_no_overflow,
         word: Word { bits: options.arch.register_bits() },
@@ -313,9 +314,8 @@ fn fixed_passes(options: &CompileOptions) -> Vec<Box<dyn Pass>> {
             ArchOverflow::Saturate => Overflow::Saturate,
             ArchOverflow::Wrap => Overflow::Wrap,
         },
-    })];
-    passes.extend(named("approximate"));
-    passes
+    };
+    vec![Box::new(quantize), Box::new(Approximate { functions: options.quant.functions })]
 }
 
 /// Passes without options, by name.

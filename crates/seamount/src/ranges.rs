@@ -7,7 +7,7 @@ use std::fmt;
 
 use seamount_ir::ValueId;
 use seamount_ir::Verified;
-use seamount_ir::fixed::{Fixed, Op as FixedOp, Overflow};
+use seamount_ir::fixed::{Fixed, Overflow};
 use seamount_ir::model::{InterpretError, Model, Op};
 use seamount_quant::ranges::{Holder, Interval, Observed, Ranges};
 use serde::Serialize;
@@ -140,11 +140,9 @@ impl SumsSummary {
         // One sum of integers for each of floats, in the same order.
         let overflows = sums.iter().zip(&most).filter(|(bound, most)| {
             let node = fixed.graph.node(bound.value);
-            let channels = match node.op {
-                // A mean square of the model is a sum here.
-                FixedOp::ReduceSum { .. } => width_of_operand(fixed, bound.value),
-                _ => 1,
-            };
+            // A mean square of the model is a sum here.
+            let is_mean = bound.holder == Holder::ChannelSum;
+            let channels = if is_mean { width_of_operand(fixed, bound.value) } else { 1 };
             #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
             let (limit, channels) = (fixed.accumulator.max() as f64, channels as f64);
             **most * channels / node.ty.scale > limit

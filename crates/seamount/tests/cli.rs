@@ -206,6 +206,16 @@ fn ranges_say_what_can_overflow() {
 }
 
 #[test]
+fn functions_are_made_for_bounds() {
+    let json = succeed_json(&["quant", "functions", "--silu-error", "2^-3", "--inv-sqrt-error", "0.1"]);
+    let rows = json.as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{json}");
+    assert!(rows[0]["max_error"].as_f64().unwrap() <= 0.125 && rows[1]["function"] == "inv_sqrt_f28", "{json}");
+    let shown = refuse(&["quant", "functions", "--sigmoid-error", "2^-22"]);
+    assert!(shown.starts_with("error[functions]: ") && shown.contains("the finest errs by"), "{shown}");
+}
+
+#[test]
 fn report_and_dis_show_a_program() {
     assert!(succeed(&["report", program()]).contains("Limits of a neurocore"));
     assert_eq!(succeed_json(&["report", program()])["mapping"]["n_chips_used"], 1);

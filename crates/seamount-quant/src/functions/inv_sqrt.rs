@@ -40,20 +40,42 @@ pub fn inv_sqrt(fraction_bits: u32) -> Option<Kernel> {
         return None;
     }
     let (mut builder, operand) = Builder::new(format!("inv_sqrt_f{fraction_bits}"));
-    let (normalized, k) = normalize(&mut builder, operand);
-    let start = builder.polynomial(normalized, OPERAND_BITS, &START.map(|c| c * SQRT_2), START_BITS);
-    let negated = builder.neg(normalized);
-    let first_error = 0.75 * START_ERROR * START_ERROR;
-    let root = newton(&mut builder, negated, (start, START_BITS), first_error);
-    let root = newton(&mut builder, negated, (root, BITS), 0.0);
-
-    // y·2^(k + fraction_bits - 33), rounded: a product with a power of two and a constant shift.
-    let shift = 33u32.saturating_sub(fraction_bits);
-    let unit = 1 << fraction_bits.saturating_sub(33);
-    let power = builder.shl(Arg::Const(unit), k);
-    let result = builder.mul(root, power, shift);
+    let start = Start { coefficients: &START, error: START_ERROR };
+    let result = emit(&mut builder, operand, fraction_bits, start, 2);
     let index = (fraction_bits - ROOT_FRACTION_BITS.start()) as usize;
     Some(builder.finish(result, MAX_ERROR_UNITS[index]))
+}
+
+/// A polynomial for `1/sqrt(m)`, `m` from 1 to 4.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start<'c> {
+    /// From the leading one.
+    pub(super) coefficients: &'c [f64],
+    /// Its largest relative error.
+    pub(super) error: f64,
+}
+
+/// Appends the inverse root of `operand`: a start and some steps of Newton's method.
+pub(super) fn emit(builder: &mut Builder, operand: Local, fraction_bits: u32, start: Start<'_>, n_steps: u32) -> Local {
+    let (normalized, k) = normalize(builder, operand);
+    let coefficients: Vec<f64> = start.coefficients.iter().map(|c| c * SQRT_2).collect();
+    let mut root = (builder.polynomial(normalized, OPERAND_BITS, &coefficients, START_BITS), START_BITS);
+    if n_steps > 0 {
+        let negated = builder.neg(normalized);
+        let mut error = start.error;
+        for _ in 0..n_steps {
+            let half_error = 0.75 * error * error;
+            root = (newton(builder, negated, root, half_error), BITS);
+            error = half_error;
+        }
+    }
+    // y·2^(k + fraction_bits - 33) with y of 22 bits, rounded: a product with a power of two and a constant shift.
+    let (root, root_bits) = root;
+    let whole = 11 + root_bits;
+    let shift = whole.saturating_sub(fraction_bits);
+    let unit = 1 << fraction_bits.saturating_sub(whole);
+    let power = builder.shl(Arg::Const(unit), k);
+    builder.mul(root, power, shift)
 }
 
 /// Shifts left by `2k` so that 22 or 23 bits are significant; returns the operand and `k`.

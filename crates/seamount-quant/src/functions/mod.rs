@@ -5,11 +5,17 @@
 //!
 //! Words have 24 bits. In comments, `x:16` is a word whose unit is `2^-16`.
 
+mod bound;
+mod clamped;
+mod fit;
+mod generate;
 mod inv_sqrt;
 mod measure;
 mod sigmoid;
 mod silu;
 
+pub use bound::{ErrorBound, NoBound};
+pub use generate::{Function, Generated, Unreachable, front, generate, n_instructions};
 pub use inv_sqrt::{ROOT_FRACTION_BITS, inv_sqrt};
 pub use measure::{Errors, measure};
 pub use sigmoid::{GATE_FRACTION_BITS, INPUT_FRACTION_BITS, sigmoid};

@@ -23,7 +23,7 @@ const EXPONENT_BITS: u32 = 18;
 const BITS: u32 = 22;
 
 /// `2^(f/2)` for `f` from 0 to 1, from the leading coefficient; relative error 8.2e-8 (Remez exchange).
-const HALF_POWER: [f64; 5] =
+pub(super) const HALF_POWER: [f64; 5] =
     [0.00071397779620396, 0.006838237054341281, 0.060091836310538195, 0.34656931494425003, 1.0000000812967687];
 
 /// The largest relative error of the best parabola for `1/(1 + e)`, `e` from 0 to 1.
@@ -43,7 +43,8 @@ pub fn sigmoid(input_fraction_bits: u32, output_fraction_bits: u32) -> Option<Ke
         return None;
     }
     let (mut builder, x) = Builder::new(format!("sigmoid_q{input_fraction_bits}_q{output_fraction_bits}"));
-    let result = emit(&mut builder, x, [input_fraction_bits, output_fraction_bits], 0);
+    let power = Power { coefficients: &HALF_POWER, squarings: 1 };
+    let result = emit(&mut builder, x, [input_fraction_bits, output_fraction_bits], power, 0);
     let unit = 2f64.powi(-output_fraction_bits.cast_signed());
     let finest = 2f64.powi(-23);
     let rounding = if output_fraction_bits == 23 { 0.0 } else { unit / 2.0 };
@@ -51,18 +52,27 @@ pub fn sigmoid(input_fraction_bits: u32, output_fraction_bits: u32) -> Option<Ke
     Some(builder.finish(result, MAX_ERROR_UNITS[index] * finest + rounding))
 }
 
+/// How `2^f` is computed for `f` from 0 to 1: as the `2^squarings`-th power of a polynomial.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Power<'c> {
+    /// From the leading one.
+    pub(super) coefficients: &'c [f64],
+    pub(super) squarings: u32,
+}
+
 /// Appends the sigmoid of `x`. `nudge` is added to the factor of the reciprocal's step, in units of `2^-22`.
-pub(super) fn emit(builder: &mut Builder, x: Local, [input, output]: [u32; 2], nudge: i32) -> Local {
+pub(super) fn emit(builder: &mut Builder, x: Local, [input, output]: [u32; 2], power: Power<'_>, nudge: i32) -> Local {
     let negated = builder.neg(x);
     let negative = builder.min(x, negated);
     let exponent = builder.mul(negative, constant(std::f64::consts::LOG2_E, BITS), BITS + input - EXPONENT_BITS);
     let whole = builder.shl(exponent, -EXPONENT_BITS.cast_signed());
     let fraction = builder.and(exponent, (1 << EXPONENT_BITS) - 1);
 
-    // κ·2^fraction is the square of a polynomial whose coefficients carry √κ.
-    let coefficients = HALF_POWER.map(|c| c * kappa().sqrt());
+    // κ·2^fraction is a power of a polynomial whose coefficients carry that root of κ.
+    let root_of_kappa = kappa().powf(0.5f64.powi(power.squarings.cast_signed()));
+    let coefficients: Vec<f64> = power.coefficients.iter().map(|c| c * root_of_kappa).collect();
     let root = builder.polynomial(fraction, EXPONENT_BITS, &coefficients, BITS);
-    let power = builder.mul(root, root, BITS);
+    let power = (0..power.squarings).fold(root, |root, _| builder.mul(root, root, BITS));
     let e = builder.shl(power, whole);
 
     let reciprocal = reciprocal(builder, e, nudge);

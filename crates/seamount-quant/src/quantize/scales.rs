@@ -96,7 +96,7 @@ pub(super) struct RootRange {
 }
 
 impl RootPlan {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small exponents, clamped")]
+    #[expect(clippy::cast_possible_truncation, reason = "small exponents, clamped")]
     pub(super) fn new(range: RootRange, headroom: f64, word: Word, sum_word: Word) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
         let (sum_limit, word_limit, root_width) =
@@ -137,11 +137,12 @@ impl RootPlan {
         #[expect(clippy::cast_precision_loss, reason = "words have at most 32 bits, widths are small")]
         let (word_limit, root_width) = (word.max() as f64, (range.width as f64).sqrt());
         let scale = 4f64.powi(j);
+        let largest = (range.mean_square.1 + range.eps).max(f64::MIN_POSITIVE) * scale;
         let least = ((range.mean_square.0 + range.eps) * scale / (headroom * headroom)).max(1.0);
         let by_least = (word_limit.log2() + least.log2() / 2.0).floor();
         // At the largest mean square that calibration saw, the root has at least so many bits: the others are for
         // vectors smaller than any that it saw.
-        let by_largest = (ROOT_BITS + (largest * scale / (headroom * headroom)).log2() / 2.0).ceil();
+        let by_largest = (ROOT_BITS + largest.log2() / 2.0).ceil();
         let fraction = by_least.min(by_largest).clamp(12.0, 34.0);
         Self {
             j,

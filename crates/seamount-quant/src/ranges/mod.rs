@@ -140,9 +140,10 @@ fn bound(fixed: &Fixed, value: ValueId, exact: Interval) -> Bound {
         | Op::InvSqrt { .. }
         | Op::Call { .. } => (Holder::Value, node.ty.bits),
     };
-    let name = match &node.op {
-        Op::Linear { weight } => weight.strip_suffix(".weight").unwrap_or(weight).to_owned(),
-        op => op.name().to_owned(),
+    let name = if let Op::Linear { weight } = &node.op {
+        weight.strip_suffix(".weight").unwrap_or(weight)
+    } else {
+        node.op.name()
     };
-    Bound { value, layer: node.layer, name, holder, exact, bits }
+    Bound { value, layer: node.layer, name: name.to_owned(), holder, exact, bits }
 }

@@ -1,5 +1,7 @@
 //! `seamount quant`
 
+mod functions;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -19,6 +21,8 @@ use super::{Failure, Outcome};
 Examples:
   seamount quant show > quant.toml           all choices with their defaults, to start from
   seamount quant show mine.toml              what a file comes to, defaults filled in
+  seamount quant functions                   what accuracy of sigmoid, silu and inverse root costs in instructions
+  seamount quant functions --sigmoid-error 2^-12
   seamount compile my-checkpoint --quant mine.toml
   seamount quant export my-checkpoint -o quantization.json
   jq -s '.[0] * .[1]' my-checkpoint/config.json quantization.json > config.json")]
@@ -45,12 +49,15 @@ enum Command {
         #[command(flatten)]
         options: Box<Options>,
     },
+    /// Print the shortest functions for error bounds, or without any what each bound costs in instructions.
+    Functions(functions::FunctionArgs),
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
     match &args.command {
         Command::Show { file } => show(file.as_deref(), output),
         Command::Export { dir, output: path, options } => export(dir, path.as_deref(), options, output),
+        Command::Functions(args) => functions::run(args, output).map(|()| Outcome::Done),
     }
 }
 
