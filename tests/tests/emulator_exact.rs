@@ -9,7 +9,7 @@ use seamount::{CalibrationText, Compilation, CompileOptions, compile, embedded};
 use seamount_arch::Arch;
 use seamount_emulator::{Emulator, Recorder};
 use seamount_ir::fixed::{Interpreter, LOGITS};
-use seamount_partition::WeightEncoding;
+use seamount_partition::{Effort, Objective, WeightEncoding};
 use seamount_program::{Place, Program};
 use seamount_quant::config::QuantConfig;
 use seamount_report::Report;
@@ -165,6 +165,34 @@ fn weights_of_eight_bits_and_a_head_on_the_host_change_no_integer() {
         let on_host = program.cores.iter().any(|core| core.place == Place::Host);
         assert_eq!(on_host, variant.head_on_host);
         assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap());
+    }
+}
+
+#[test]
+fn every_mapping_gives_the_same_integers() {
+    // A chip of few cores, one of which is bad, so that layers are on several.
+    let arch = |n_chips: u32| {
+        let text = format!(
+            "extends = \"loihi2-alia-point\"\nname = \"few-cores\"\ndescription = \"Eight cores a chip.\"\n\
+             [system]\nchips = {{ value = {n_chips}, status = \"assumed\" }}\n\
+             [chip]\ncores = {{ value = 8, status = \"assumed\" }}\n\
+             bad_cores = {{ value = [[0, 1], [1, 0]], status = \"assumed\" }}\n"
+        );
+        Arch::from_toml(&text).unwrap()
+    };
+    let tokens = &heldout_tokens(&checkpoint("stories-1m"))[..16];
+    let options = CompileOptions { probes: false, ..options() };
+    let first = compile(&checkpoint("stories-1m"), &options, &mut ()).unwrap();
+    let expected = Emulator::new(Arc::new(first.program)).unwrap().prefill(tokens).unwrap();
+    let objectives = [Objective::Chips, Objective::Latency, Objective::Throughput, Objective::Energy];
+    let mappings = objectives.into_iter().zip([Effort::Quick, Effort::Normal, Effort::High, Effort::Highest]);
+    for (objective, effort) in mappings {
+        let variant = CompileOptions { objective, effort, arch: arch(32), ..options.clone() };
+        let program = compile(&checkpoint("stories-1m"), &variant, &mut ()).unwrap().program;
+        let is_bad =
+            |place: Place| matches!(place, Place::Chip { chip: 0, core: 1 } | Place::Chip { chip: 1, core: 0 });
+        assert!(!program.cores.iter().any(|core| is_bad(core.place)), "{objective:?}");
+        assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap(), "{objective:?}");
     }
 }
 

@@ -20,9 +20,9 @@ use seamount_ir::network::{Network, Target, Weights};
 use seamount_partition::{CoreMap, Options, PartitionError, Usage, WeightEncoding, partition};
 use seamount_program::{Encoding, HOST_OUTPUT, Place, Program, rows, verify};
 
-const AUTO: Options = Options { weights: WeightEncoding::Auto, one_layer_per_chip: false };
-const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
-const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
+const AUTO: Options = Options::new(WeightEncoding::Auto);
+const TERNARY: Options = Options::new(WeightEncoding::Ternary2);
+const INT8: Options = Options::new(WeightEncoding::Int8);
 
 fn tiny() -> Verified<Network> {
     Network::parse(include_str!("networks/tiny.smir")).unwrap().verify().unwrap()

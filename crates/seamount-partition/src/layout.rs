@@ -197,6 +197,32 @@ impl<'n> Layout<'n> {
         self.footprints[group.index()].body
     }
 
+    /// Memory of an input and of an output axon, in bytes.
+    pub(crate) fn axon_bytes(&self) -> (u64, u64) {
+        (self.input_axon_bytes, self.output_axon_bytes)
+    }
+
+    /// Bytes of a group's microcode, which a core holds once.
+    pub(crate) fn microcode_bytes(&self, group: GroupId) -> u64 {
+        u64::from(self.footprints[group.index()].n_instructions) * self.instruction_bytes
+    }
+
+    /// Instructions of a group's microcode.
+    pub(crate) fn n_instructions(&self, group: GroupId) -> u32 {
+        self.footprints[group.index()].n_instructions
+    }
+
+    /// Bytes of a neuron's slots and accumulators.
+    pub(crate) fn state_bytes_per_neuron(&self, group: GroupId) -> u64 {
+        let footprint = self.footprints[group.index()];
+        u64::from(footprint.n_slots + footprint.n_accumulators) * self.state_word_bytes
+    }
+
+    /// Neurons of a slice by which a row grows by one step of the alignment.
+    pub(crate) fn neurons_per_step(&self, encoding: RowEncoding) -> usize {
+        usize::try_from(encoding.neurons_per_step(self.align_bytes)).unwrap_or(usize::MAX)
+    }
+
     /// The groups that a group projects to; one with several projections from it comes as often.
     pub(crate) fn destinations(&self, group: GroupId) -> impl Iterator<Item = GroupId> + '_ {
         self.outgoing[group.index()].iter().filter_map(|&index| match self.network.projections[index].target {

@@ -5,16 +5,16 @@
 //! chips as its place in the order allows, and small groups fill the gaps that large ones leave. If each layer is to have a
 //! chip of its own, the first slice of a layer goes to the next chip.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use seamount_arch::Arch;
 
-use crate::Options;
+use crate::chips::Chips;
 use crate::error::PartitionError;
-use crate::layout::Layout;
+use crate::layout::{Layout, count};
 use crate::load::{CoreLoad, Slice, SliceLoad};
 use crate::map::{CoreMap, CorePlan, Place, SlicePlan};
+use crate::options::Options;
 use crate::slice::is_head;
 use crate::usage::Capacity;
 
@@ -25,6 +25,7 @@ use crate::usage::Capacity;
 pub(crate) fn pack(
     layout: &Layout<'_>,
     arch: &Arch,
+    chips: &Chips,
     options: &Options,
     slices: &[Vec<Range<usize>>],
 ) -> Result<CoreMap, PartitionError> {
@@ -49,7 +50,11 @@ pub(crate) fn pack(
     }
     let (mut places, mut cores): (Vec<_>, Vec<_>) =
         packer.cores.into_iter().map(|core| (core.place, core.slices)).unzip();
-    check_size(layout, arch, &places)?;
+    let n_chips = match places.last() {
+        Some(&Place::Chip { chip, core: _ }) => chip + 1,
+        Some(Place::Host) | None => 0,
+    };
+    check_size(layout, arch, chips, places.len(), n_chips)?;
     if !host.is_empty() {
         places.push(Place::Host);
         cores.push(host);
@@ -65,7 +70,7 @@ pub(crate) fn pack(
 
 /// The cores with what they use, which is less than was counted while they were filled where slices that a neuron reaches
 /// share a core.
-fn plans(layout: &Layout<'_>, places: &[Place], cores: &[Vec<Slice>]) -> Vec<CorePlan> {
+pub(crate) fn plans(layout: &Layout<'_>, places: &[Place], cores: &[Vec<Slice>]) -> Vec<CorePlan> {
     let number = |n: usize| u32::try_from(n).expect("invariant: a group has fewer than 2^32 neurons");
     let plan = |slice: &Slice| SlicePlan {
         group: layout.network().group(slice.group).name.clone(),
@@ -136,27 +141,28 @@ struct Open {
     load: CoreLoad,
 }
 
-fn check_size(layout: &Layout<'_>, arch: &Arch, places: &[Place]) -> Result<(), PartitionError> {
-    let needed_chips = match places.last() {
-        Some(&Place::Chip { chip, core: _ }) => u64::from(chip) + 1,
-        Some(Place::Host) | None => 0,
-    };
-    if needed_chips <= u64::from(arch.n_chips()) {
+/// Whether there are as many chips as needed.
+pub(crate) fn check_size(
+    layout: &Layout<'_>,
+    arch: &Arch,
+    chips: &Chips,
+    n_cores: usize,
+    n_chips: u32,
+) -> Result<(), PartitionError> {
+    if n_chips <= chips.n_allowed() {
         return Ok(());
     }
-    let n_bad =
-        arch.bad_cores().iter().filter(|(chip, _)| *chip < arch.n_chips()).collect::<BTreeSet<_>>().len() as u64;
     Err(PartitionError::Cores {
-        needed_cores: places.len() as u64,
-        needed_chips,
+        needed_cores: count(n_cores),
+        needed_chips: n_chips.into(),
         arch: arch.name().to_owned(),
-        available_cores: u64::from(arch.n_chips()) * u64::from(arch.cores_per_chip()) - n_bad,
-        available_chips: arch.n_chips().into(),
-        help: larger_systems(layout, arch, needed_chips),
+        available_cores: chips.n_available(),
+        available_chips: chips.n_allowed().into(),
+        help: more_chips(layout, arch, chips, n_chips),
     })
 }
 
-fn larger_systems(layout: &Layout<'_>, arch: &Arch, needed_chips: u64) -> String {
+fn more_chips(layout: &Layout<'_>, arch: &Arch, chips: &Chips, needed_chips: u32) -> String {
     let network = layout.network();
     let mut help = Vec::new();
     let has_wide_ternary = network.group_ids().any(|group| layout.has_wide_ternary(group));
@@ -166,10 +172,14 @@ fn larger_systems(layout: &Layout<'_>, arch: &Arch, needed_chips: u64) -> String
     if network.groups.iter().any(|group| !group.on_host && is_head(network, group)) {
         help.push("--head host".to_owned());
     }
+    if chips.n_allowed() < arch.n_chips() && needed_chips <= arch.n_chips() {
+        help.push(format!("--max-chips {needed_chips}"));
+        return help.join(", or ");
+    }
     let shipped = Arch::shipped_names().into_iter().filter_map(|name| Arch::shipped(name).ok());
     let same_cores = |other: &Arch| {
         (Capacity::of(other), other.cores_per_chip()) == (Capacity::of(arch), arch.cores_per_chip())
-            && u64::from(other.n_chips()) >= needed_chips
+            && other.n_chips() >= needed_chips
     };
     let larger: Vec<String> = shipped.filter(same_cores).map(|other| other.name().to_owned()).collect();
     match larger.first() {

@@ -36,7 +36,7 @@ pub(crate) fn cut(layout: &Layout<'_>) -> Result<Vec<Vec<Range<usize>>>, Partiti
 }
 
 /// All groups, each after those that it projects to.
-fn destinations_first(layout: &Layout<'_>) -> Vec<GroupId> {
+pub(crate) fn destinations_first(layout: &Layout<'_>) -> Vec<GroupId> {
     let network = layout.network();
     let mut order = Vec::with_capacity(network.groups.len());
     let mut visited = vec![false; network.groups.len()];

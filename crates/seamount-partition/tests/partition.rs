@@ -4,17 +4,46 @@
 
 mod common;
 
+use std::num::NonZeroU32;
+
 use common::{arch, limits, network};
 use proptest::prelude::*;
 use seamount_arch::Arch;
 use seamount_ir::Verified;
 use seamount_ir::network::{GroupId, Network, Target, Weights};
 use seamount_ir::tensor::{Elem, Tensor};
-use seamount_partition::{CoreMap, Footprint, Options, PartitionError, Place, WeightEncoding, partition};
+use seamount_partition::{
+    CoreMap, Effort, Footprint, Objective, Options, PartitionError, Place, WeightEncoding, partition,
+};
 
-const AUTO: Options = Options { weights: WeightEncoding::Auto, one_layer_per_chip: false };
-const TERNARY: Options = Options { weights: WeightEncoding::Ternary2, one_layer_per_chip: false };
-const INT8: Options = Options { weights: WeightEncoding::Int8, one_layer_per_chip: false };
+const AUTO: Options = options(WeightEncoding::Auto);
+const TERNARY: Options = options(WeightEncoding::Ternary2);
+const INT8: Options = options(WeightEncoding::Int8);
+
+/// Slices that are cut evenly, as the tests count them.
+const fn options(weights: WeightEncoding) -> Options {
+    let mut options = Options::new(weights);
+    options.effort = Effort::Quick;
+    options
+}
+
+/// All that may be chosen.
+fn choices() -> impl Strategy<Value = Options> {
+    let objective =
+        prop::sample::select(vec![Objective::Chips, Objective::Latency, Objective::Throughput, Objective::Energy]);
+    let effort = prop::sample::select(vec![Effort::Quick, Effort::Normal, Effort::High]);
+    let weights = prop::sample::select(vec![WeightEncoding::Auto, WeightEncoding::Ternary2, WeightEncoding::Int8]);
+    let numbers = (prop::option::of(1..3_u32), 1..5_u32);
+    (weights, objective, effort, numbers).prop_map(|(weights, objective, effort, (max_chips, n_streams))| Options {
+        weights,
+        objective,
+        max_chips: max_chips.and_then(NonZeroU32::new),
+        n_streams: NonZeroU32::new(n_streams).unwrap(),
+        effort,
+        seed: 0,
+        one_layer_per_chip: false,
+    })
+}
 
 /// Microcode of some size, different for groups whose bodies differ.
 fn footprints(network: &Network) -> Vec<Footprint> {
@@ -34,14 +63,14 @@ proptest! {
     fn a_network_gets_a_legal_map_or_a_named_reason(
         network in network(),
         changes in limits(),
-        weights in prop_oneof![Just(AUTO), Just(TERNARY), Just(INT8)],
+        options in choices(),
     ) {
         let arch = arch(&changes);
         let footprints = footprints(&network);
-        match partition(&network, &footprints, &arch, &weights) {
+        match partition(&network, &footprints, &arch, &options) {
             Ok(map) => {
                 prop_assert_eq!(map.verify(&network, &footprints, &arch), Ok(()));
-                prop_assert_eq!(&partition(&network, &footprints, &arch, &weights).unwrap(), &map);
+                prop_assert_eq!(&partition(&network, &footprints, &arch, &options).unwrap(), &map);
                 prop_assert_eq!(&CoreMap::parse(&map.to_string()).unwrap(), &map);
                 let json = serde_json::to_string(&map).unwrap();
                 prop_assert_eq!(&serde_json::from_str::<CoreMap>(&json).unwrap(), &map);

@@ -1,7 +1,8 @@
 //! From a checkpoint to a program.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use seamount_arch::{Arch, Overflow as ArchOverflow};
 use seamount_emit::{EmitError, EmitOptions};
@@ -16,7 +17,7 @@ use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
 use seamount_lower::place_head::PlaceHead;
 use seamount_lower::split_fan_in::SplitFanIn;
-use seamount_partition::{CoreMap, PartitionError, WeightEncoding};
+use seamount_partition::{Bounds, CoreMap, Effort, Mapping, Objective, PartitionError, Traffic, WeightEncoding};
 use seamount_program::Program;
 use seamount_quant::approximate::Approximate;
 use seamount_quant::calibrate::Calibrate;
@@ -39,6 +40,18 @@ pub struct CompileOptions {
     pub weights: WeightEncoding,
     /// Whether each of the model's layers begins on a chip of its own.
     pub one_layer_per_chip: bool,
+    /// What the mapping is to be best at.
+    pub objective: Objective,
+    /// The most chips that may be used; all of the system's, if nothing is said.
+    pub max_chips: Option<NonZeroU32>,
+    /// Independent texts that walk through the machine behind each other.
+    pub n_streams: NonZeroU32,
+    /// How much is tried for a good mapping.
+    pub effort: Effort,
+    /// What the mapping's random choices begin with.
+    pub seed: u64,
+    /// How long a better mapping is looked for.
+    pub time_limit: Option<Duration>,
     /// Widths, clipping, scales and norms.
     pub quant: QuantConfig,
     /// Narrows payloads until no sum of a linear layer can overflow.
@@ -58,6 +71,12 @@ impl CompileOptions {
             arch,
             weights: WeightEncoding::Auto,
             one_layer_per_chip: false,
+            objective: Objective::default(),
+            max_chips: None,
+            n_streams: NonZeroU32::MIN,
+            effort: Effort::default(),
+            seed: 0,
+            time_limit: None,
             quant: QuantConfig::default(),
             guarantee_no_overflow: false,
             head_on_host: false,
@@ -109,6 +128,12 @@ pub struct Compilation {
     pub network: Verified<Network>,
     /// Where they are.
     pub core_map: CoreMap,
+    /// What no mapping can be below.
+    pub bounds: Bounds,
+    /// Time from a token to the next as the search counted it, in ns.
+    pub token_ns: f64,
+    /// What passes the links when every neuron sends once.
+    pub traffic: Traffic,
     /// What runs.
     pub program: Program,
 }
@@ -186,9 +211,19 @@ pub fn compile(
 
     stage("partition", watcher);
     let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
-    let partition_options =
-        seamount_partition::Options { weights: options.weights, one_layer_per_chip: options.one_layer_per_chip };
-    let core_map = seamount_partition::partition(&network, &footprints, &options.arch, &partition_options)?;
+    let partition_options = seamount_partition::Options {
+        weights: options.weights,
+        objective: options.objective,
+        max_chips: options.max_chips,
+        n_streams: options.n_streams,
+        effort: options.effort,
+        seed: options.seed,
+        one_layer_per_chip: options.one_layer_per_chip,
+    };
+    let partition_begun = Instant::now();
+    let stop = || options.time_limit.is_some_and(|limit| partition_begun.elapsed() > limit);
+    let Mapping { map: core_map, bounds, token_ns, traffic } =
+        seamount_partition::partition_until(&network, &footprints, &options.arch, &partition_options, &stop)?;
     stage("emit", watcher);
     let emit_options = EmitOptions {
         producer: concat!("seamount ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -198,7 +233,7 @@ pub fn compile(
         options: meta_options(options),
     };
     let program = seamount_emit::emit(&network, &core_map, &options.arch, emit_options)?;
-    Ok(Compilation { model, calibrated, fixed, network, core_map, program })
+    Ok(Compilation { model, calibrated, fixed, network, core_map, bounds, token_ns, traffic, program })
 }
 
 /// Compiles a checkpoint as far as exact integers: all that decides what a program computes.
@@ -377,6 +412,11 @@ fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value>
     BTreeMap::from([
         ("weights".to_owned(), weights.into()),
         ("one_layer_per_chip".to_owned(), options.one_layer_per_chip.into()),
+        ("objective".to_owned(), options.objective.name().into()),
+        ("max_chips".to_owned(), options.max_chips.map(NonZeroU32::get).into()),
+        ("streams".to_owned(), options.n_streams.get().into()),
+        ("effort".to_owned(), options.effort.level().into()),
+        ("seed".to_owned(), options.seed.into()),
         ("quant".to_owned(), serde_json::to_value(&options.quant).expect("invariant: configurations are JSON")),
         ("guarantee_no_overflow".to_owned(), options.guarantee_no_overflow.into()),
         ("head".to_owned(), if options.head_on_host { "host" } else { "chip" }.into()),

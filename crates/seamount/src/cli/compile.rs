@@ -1,8 +1,10 @@
 //! `seamount compile`
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
@@ -12,7 +14,7 @@ use seamount_arch::{Arch, Overflow};
 use seamount_hf::Checkpoint;
 use seamount_ir::Module;
 use seamount_ir::syntax::DEFAULT_ELIDE_ABOVE;
-use seamount_partition::WeightEncoding;
+use seamount_partition::{Effort, Objective, WeightEncoding};
 use seamount_quant::config::{QuantConfig, Scales};
 use seamount_quant::set_ranges::Ranges;
 use seamount_quant::trained::TrainedQuant;
@@ -57,6 +59,24 @@ pub(super) struct Options {
     /// Begins each of the model's layers on a chip of its own, as in the paper.
     #[arg(long)]
     one_layer_per_chip: bool,
+    /// What the mapping is to be best at.
+    #[arg(long, value_enum, default_value_t = ObjectiveArg::Chips)]
+    objective: ObjectiveArg,
+    /// The most chips that may be used; all of the system's where it is left out.
+    #[arg(long, value_name = "N")]
+    max_chips: Option<NonZeroU32>,
+    /// Independent texts that walk through the machine behind each other.
+    #[arg(long, value_name = "N", default_value = "1")]
+    streams: NonZeroU32,
+    /// How much is tried for a good mapping: 0 (a first fit) to 3 (the longest search).
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
+    effort: u8,
+    /// What the mapping's random choices begin with.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    mapping_seed: u64,
+    /// Looks for no better mapping after so many seconds; the mapping then depends on the machine.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    time_limit: Option<Duration>,
     /// Choices of quantization as TOML; `seamount quant show` prints all of them with their defaults.
     #[arg(long, value_name = "FILE")]
     quant: Option<PathBuf>,
@@ -101,6 +121,18 @@ enum Weights {
     Ternary,
     /// Eight bits each, as in the paper.
     Int8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ObjectiveArg {
+    /// The fewest neurocores, and so the fewest chips.
+    Chips,
+    /// The least time from a token to the next while generating.
+    Latency,
+    /// The most tokens a second while reading a prompt.
+    Throughput,
+    /// The least energy a token while generating.
+    Energy,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -187,6 +219,17 @@ impl Options {
                 Weights::Int8 => WeightEncoding::Int8,
             },
             one_layer_per_chip: self.one_layer_per_chip,
+            objective: match self.objective {
+                ObjectiveArg::Chips => Objective::Chips,
+                ObjectiveArg::Latency => Objective::Latency,
+                ObjectiveArg::Throughput => Objective::Throughput,
+                ObjectiveArg::Energy => Objective::Energy,
+            },
+            max_chips: self.max_chips,
+            n_streams: self.streams,
+            effort: Effort::of(self.effort),
+            seed: self.mapping_seed,
+            time_limit: self.time_limit,
             quant: self.quant_config(trained.as_ref())?,
             guarantee_no_overflow: self.guarantee_no_overflow,
             head_on_host: self.head == Head::Host,
@@ -275,6 +318,12 @@ impl Options {
             Some(OverflowArg::Wrap) => arch.with_overflow(Overflow::Wrap),
         })
     }
+}
+
+/// A time in seconds, fractions too.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// A file of choices of quantization; what it leaves out stays as it was.

@@ -29,6 +29,23 @@ pub(super) struct Summary {
     sums: SumsSummary,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    bounds: BoundsSummary,
+}
+
+/// What no mapping can be below, and what this one comes to.
+#[derive(Debug, Serialize)]
+struct BoundsSummary {
+    n_chips: u64,
+    n_cores: u64,
+    /// The limit that asks for so many.
+    limit: &'static str,
+    /// Time from a token to the next, as the search counts it: every payload is sent, and messages spread evenly over the
+    /// links of a chip.
+    token_us: f64,
+    reached_token_us: f64,
+    /// Links that messages pass when every neuron sends once, and messages over the busiest.
+    hops: u64,
+    busiest_link: u64,
 }
 
 impl Summary {
@@ -64,6 +81,7 @@ impl Summary {
             latency_steps: program.host.latency_steps,
             sums,
             notes: Vec::new(),
+            bounds: BoundsSummary::of(compilation),
         })
     }
 
@@ -71,6 +89,22 @@ impl Summary {
     pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
         self
+    }
+}
+
+impl BoundsSummary {
+    fn of(compilation: &Compilation) -> Self {
+        let bounds = &compilation.bounds;
+        let limit = bounds.by_limit.iter().find(|bound| bound.n_cores() == bounds.n_cores);
+        Self {
+            n_chips: bounds.n_chips,
+            n_cores: bounds.n_cores,
+            limit: limit.map_or("", |bound| bound.limit.id()),
+            token_us: bounds.token_ns / 1000.0,
+            reached_token_us: compilation.token_ns / 1000.0,
+            hops: compilation.traffic.hops,
+            busiest_link: compilation.traffic.busiest_link,
+        }
     }
 }
 
@@ -94,6 +128,18 @@ impl fmt::Display for Summary {
             self.latency_steps
         )?;
         writeln!(f, "sums: {}", self.sums)?;
+        let bounds = &self.bounds;
+        writeln!(
+            f,
+            "bounds: {} chip(s), {} neurocores by {}; {:.1} us a token, {:.1} expected; {} hops, {} messages on a link",
+            bounds.n_chips,
+            bounds.n_cores,
+            bounds.limit,
+            bounds.token_us,
+            bounds.reached_token_us,
+            grouped(bounds.hops),
+            grouped(bounds.busiest_link),
+        )?;
         let file = self.output.as_ref().map_or_else(|| "program".into(), |path| path.display().to_string());
         writeln!(f, "{file}: {} bytes", grouped(self.file_bytes))
     }

@@ -16,7 +16,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("seamount-hf", &["seamount-ir"]),
     ("seamount-quant", &["seamount-ir"]),
     ("seamount-lower", &["seamount-ir"]),
-    ("seamount-partition", &["seamount-ir", "seamount-arch"]),
+    ("seamount-partition", &["seamount-ir", "seamount-arch", "seamount-cost"]),
     (
         "seamount-emit",
         &["seamount-ir", "seamount-arch", "seamount-partition", "seamount-microcode", "seamount-program"],
