@@ -168,7 +168,7 @@ mod tests {
             Observed { min: f64::from(-0.1f32), max: f64::from(1.0f32 / 3.0), rms: 0.0625, negligible: Some(0.5) };
         trained.ranges = Some(Ranges::from_iter([("layer.0".to_owned(), range)]));
         let text = trained.to_json().to_string();
-        assert!(text.contains(r#""layer.0":[-0.1,0.33333334,0.0625]"#), "{text}");
+        assert!(text.contains(r#""layer.0":[-0.1,0.33333334,0.0625,0.5]"#), "{text}");
         assert_eq!(TrainedQuant::from_json(&serde_json::from_str(&text).unwrap()), Ok(trained));
         let short = json!({"quant_method": "seamount", "version": 1, "ranges": null, "state": null});
         assert_eq!(TrainedQuant::from_json(&short), Ok(TrainedQuant::default()));
