@@ -187,10 +187,16 @@ impl Arch {
         self.integer(Key::LayoutSynapseRowAlignBytes)
     }
 
-    /// One message on a link between chips, its address and its payload, in bytes.
+    /// One message on a link between routers, its address and its payload, in bytes.
     #[must_use]
     pub fn message_bytes(&self) -> u64 {
         self.integer(Key::LayoutMessageBytes)
+    }
+
+    /// One message on a link between chips, compressed, in bytes.
+    #[must_use]
+    pub fn chip_message_bytes(&self) -> f64 {
+        self.decimal(Key::LayoutChipMessageBytes)
     }
 }
 
@@ -295,16 +301,22 @@ impl Arch {
         self.decimal(Key::TimeAxonOutNs)
     }
 
-    /// One message over one link between routers of a row.
+    /// From router to router of a row, for one message.
     #[must_use]
     pub fn time_hop_east_west_ns(&self) -> f64 {
         self.decimal(Key::TimeHopEastWestNs)
     }
 
-    /// One message over one link between routers of a column.
+    /// From router to router of a column, for one message.
     #[must_use]
     pub fn time_hop_north_south_ns(&self) -> f64 {
         self.decimal(Key::TimeHopNorthSouthNs)
+    }
+
+    /// What one link between routers carries, in bytes a nanosecond.
+    #[must_use]
+    pub fn link_bytes_per_ns(&self) -> f64 {
+        self.decimal(Key::TimeLinkBytesPerNs)
     }
 
     /// What one message takes from chip to chip beyond its hops.

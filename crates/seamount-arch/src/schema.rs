@@ -25,6 +25,7 @@ pub(crate) enum Key {
     LayoutStateWordBytes,
     LayoutSynapseRowAlignBytes,
     LayoutMessageBytes,
+    LayoutChipMessageBytes,
     WordRegisterBits,
     WordAccumulatorBits,
     WordOverflow,
@@ -43,6 +44,7 @@ pub(crate) enum Key {
     TimeAxonOutNs,
     TimeHopEastWestNs,
     TimeHopNorthSouthNs,
+    TimeLinkBytesPerNs,
     TimeChipCrossingNs,
     TimeChipLinkBytesPerNs,
     TimeBarrierNs,
@@ -123,7 +125,7 @@ const fn spec(
 
 /// All parameters; the row of a [`Key`] stands at its index.
 #[rustfmt::skip]
-pub(crate) const SCHEMA: [Spec; 55] = {
+pub(crate) const SCHEMA: [Spec; 57] = {
     use Key::*;
     [
     spec(SystemChips, "system", "system.chips", "chips", integer(1, 16_384), "chips of the system"),
@@ -145,7 +147,8 @@ pub(crate) const SCHEMA: [Spec; 55] = {
     spec(LayoutInstructionBytes, "layout", "layout.instruction_bytes", "bytes", integer(1, 64), "memory of one microcode instruction"),
     spec(LayoutStateWordBytes, "layout", "layout.state_word_bytes", "bytes", integer(1, 16), "memory of one word of a neuron: a parameter, a state variable or an accumulator"),
     spec(LayoutSynapseRowAlignBytes, "layout", "layout.synapse_row_align_bytes", "bytes", integer(1, 256), "every row of a synapse image starts at a multiple of this"),
-    spec(LayoutMessageBytes, "layout", "layout.message_bytes", "bytes", integer(1, 256), "one message on a link between chips: an address and a payload"),
+    spec(LayoutMessageBytes, "layout", "layout.message_bytes", "bytes", integer(1, 256), "one message on a link between routers: an address and a payload"),
+    spec(LayoutChipMessageBytes, "layout", "layout.chip_message_bytes", "bytes", RATE, "one message on a link between chips, compressed"),
     spec(WordRegisterBits, "word", "word.register_bits", "bits", integer(8, 32), "width of registers and of neuron state, two's complement"),
     spec(WordAccumulatorBits, "word", "word.accumulator_bits", "bits", integer(8, 32), "width of a dendritic accumulator, two's complement"),
     spec(WordOverflow, "word", "word.overflow", "", Kind::Overflow, "what an accumulator does with a sum that it cannot hold"),
@@ -162,8 +165,9 @@ pub(crate) const SCHEMA: [Spec; 55] = {
     spec(TimeSpikeNs, "time", "time.spike_ns", "ns", COST, "a neuron that sends one spike"),
     spec(TimeAxonInNs, "time", "time.axon_in_ns", "ns", COST, "one message that arrives at an input axon"),
     spec(TimeAxonOutNs, "time", "time.axon_out_ns", "ns", COST, "one message that leaves by an output axon"),
-    spec(TimeHopEastWestNs, "time", "time.hop_east_west_ns", "ns", COST, "one message over one link between routers of a row"),
-    spec(TimeHopNorthSouthNs, "time", "time.hop_north_south_ns", "ns", COST, "one message over one link between routers of a column"),
+    spec(TimeHopEastWestNs, "time", "time.hop_east_west_ns", "ns", COST, "from router to router of a row, for one message"),
+    spec(TimeHopNorthSouthNs, "time", "time.hop_north_south_ns", "ns", COST, "from router to router of a column, for one message"),
+    spec(TimeLinkBytesPerNs, "time", "time.link_bytes_per_ns", "bytes/ns", RATE, "what one link between routers carries"),
     spec(TimeChipCrossingNs, "time", "time.chip_crossing_ns", "ns", COST, "what one message takes from chip to chip beyond its hops"),
     spec(TimeChipLinkBytesPerNs, "time", "time.chip_link_bytes_per_ns", "bytes/ns", RATE, "what all links of a chip to others carry together"),
     spec(TimeBarrierNs, "time", "time.barrier_ns", "ns", COST, "the barrier that ends a step on one chip"),

@@ -5,12 +5,14 @@ use crate::error::ArchError;
 use crate::nearest::nearest;
 
 /// Complete systems, the smallest Loihi 2 board first: name and text.
-const SYSTEMS: [(&str, &str); 6] = [
+const SYSTEMS: [(&str, &str); 8] = [
     ("loihi2-oheo-gulch", include_str!("../systems/loihi2-oheo-gulch.toml")),
     ("loihi2-kapoho-point", include_str!("../systems/loihi2-kapoho-point.toml")),
     ("loihi2-vpx", include_str!("../systems/loihi2-vpx.toml")),
     ("loihi2-alia-point", include_str!("../systems/loihi2-alia-point.toml")),
     ("loihi2-hala-point", include_str!("../systems/loihi2-hala-point.toml")),
+    ("loihi2-paper-370m", include_str!("../systems/loihi2-paper-370m.toml")),
+    ("loihi2-paper-370m-12-steps", include_str!("../systems/loihi2-paper-370m-12-steps.toml")),
     ("loihi1", include_str!("../systems/loihi1.toml")),
 ];
 
@@ -20,7 +22,7 @@ const BASES: [(&str, &str); 1] = [("loihi2", include_str!("../systems/base/loihi
 impl Arch {
     /// The names of the shipped systems, the smallest Loihi 2 board first.
     #[must_use]
-    pub fn shipped_names() -> [&'static str; 6] {
+    pub fn shipped_names() -> [&'static str; 8] {
         SYSTEMS.map(|(name, _)| name)
     }
 

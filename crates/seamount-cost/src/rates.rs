@@ -16,8 +16,8 @@ pub struct Rates {
     pub spike_ns: f64,
     pub axon_in_ns: f64,
     pub axon_out_ns: f64,
-    pub hop_east_west_ns: f64,
-    pub hop_north_south_ns: f64,
+    /// One message over one link between routers.
+    pub link_message_ns: f64,
     pub chip_crossing_ns: f64,
     /// One message over all links of a chip together.
     pub chip_link_message_ns: f64,
@@ -71,8 +71,7 @@ impl Rates {
     #[must_use]
     pub fn link_ns(&self, kind: LinkKind, n_messages: f64) -> f64 {
         match kind {
-            LinkKind::EastWest => n_messages * self.hop_east_west_ns,
-            LinkKind::NorthSouth => n_messages * self.hop_north_south_ns,
+            LinkKind::EastWest | LinkKind::NorthSouth => n_messages * self.link_message_ns,
             LinkKind::Chip => n_messages * self.chip_link_message_ns.max(self.chip_crossing_ns),
         }
     }
@@ -133,8 +132,7 @@ impl Rates {
     /// The parameter that a link's time is charged by.
     pub(crate) fn link_term(&self, kind: LinkKind) -> TimeTerm {
         match kind {
-            LinkKind::EastWest => TimeTerm::HopsEastWest,
-            LinkKind::NorthSouth => TimeTerm::HopsNorthSouth,
+            LinkKind::EastWest | LinkKind::NorthSouth => TimeTerm::Links,
             LinkKind::Chip if self.chip_crossing_ns > self.chip_link_message_ns => TimeTerm::ChipCrossings,
             LinkKind::Chip => TimeTerm::ChipLinks,
         }

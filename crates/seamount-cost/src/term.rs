@@ -14,8 +14,7 @@ pub enum TimeTerm {
     Spikes,
     AxonsIn,
     AxonsOut,
-    HopsEastWest,
-    HopsNorthSouth,
+    Links,
     ChipCrossings,
     ChipLinks,
     Barrier,
@@ -60,7 +59,7 @@ pub enum Bound {
 
 impl TimeTerm {
     /// All terms, in the order of reports.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::SynapticOps,
         Self::Memory,
         Self::Neurons,
@@ -68,8 +67,7 @@ impl TimeTerm {
         Self::Spikes,
         Self::AxonsIn,
         Self::AxonsOut,
-        Self::HopsEastWest,
-        Self::HopsNorthSouth,
+        Self::Links,
         Self::ChipCrossings,
         Self::ChipLinks,
         Self::Barrier,
@@ -87,8 +85,7 @@ impl TimeTerm {
             Self::Spikes => "time.spike_ns",
             Self::AxonsIn => "time.axon_in_ns",
             Self::AxonsOut => "time.axon_out_ns",
-            Self::HopsEastWest => "time.hop_east_west_ns",
-            Self::HopsNorthSouth => "time.hop_north_south_ns",
+            Self::Links => "time.link_bytes_per_ns",
             Self::ChipCrossings => "time.chip_crossing_ns",
             Self::ChipLinks => "time.chip_link_bytes_per_ns",
             Self::Barrier => "time.barrier_ns",
@@ -104,7 +101,7 @@ impl TimeTerm {
             Self::Memory => Bound::Memory,
             Self::Neurons | Self::Instructions | Self::Spikes => Bound::Microcode,
             Self::AxonsIn | Self::AxonsOut => Bound::Messages,
-            Self::HopsEastWest | Self::HopsNorthSouth | Self::ChipCrossings | Self::ChipLinks => Bound::Links,
+            Self::Links | Self::ChipCrossings | Self::ChipLinks => Bound::Links,
             Self::Barrier | Self::SystemBarrier => Bound::Barrier,
         }
     }

@@ -19,7 +19,7 @@ fn costs() -> Costs {
         &number("neuron_best_ns", "10.0"),
         "instruction_ns = { value = 1.0, status = \"assumed\", note = \"x\" }\n",
         &number("spike_ns", "0.0"),
-        &number("chip_link_bytes_per_ns", "2.0"),
+        &number("chip_link_bytes_per_ns", "0.2"),
         &number("barrier_ns", "100.0"),
         &number("system_barrier_ns", "1000.0"),
         &number("system_barrier_best_ns", "1000.0"),
@@ -122,7 +122,7 @@ fn a_busy_link_binds() {
     wavefront.links = vec![LinkKind::EastWest, LinkKind::Chip];
     wavefront.steps[1].links = vec![(0, 10.0), (1, 500.0)];
     let step = costs().estimate(&wavefront, Mode::FallThrough).steps[1];
-    // 500 messages of 8 bytes at 2 bytes/ns.
+    // 500 messages of 0.8 bytes at 0.2 bytes/ns.
     assert_eq!((step.ns, step.bound, step.core, step.link), (3100.0, Bound::Links, None, Some(1)));
 }
 

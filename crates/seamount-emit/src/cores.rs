@@ -23,8 +23,9 @@ pub(crate) fn emit(
     microcode: &Microcode,
     destinations: &Destinations,
     arch: &Arch,
+    has_weights: bool,
 ) -> Result<Vec<Core>, EmitError> {
-    let emitter = Emitter { layout, microcode, destinations, arch };
+    let emitter = Emitter { layout, microcode, destinations, arch, has_weights };
     // Collected as results first, so that the first error in order is reported whichever thread comes first.
     let cores: Vec<Result<Core, EmitError>> =
         map.cores.par_iter().enumerate().map(|(core, plan)| emitter.core(core, plan)).collect();
@@ -36,6 +37,7 @@ struct Emitter<'a> {
     microcode: &'a Microcode,
     destinations: &'a Destinations,
     arch: &'a Arch,
+    has_weights: bool,
 }
 
 impl Emitter<'_> {
@@ -117,6 +119,12 @@ impl Emitter<'_> {
                 let first = offsets.next();
                 offsets.for_each(drop);
                 Ok(first.expect("invariant: slices are not empty"))
+            }
+            Weights::Matrix(_) if !self.has_weights => {
+                let row = row_bytes(block.encoding, &vec![0; n_neurons]);
+                let first = image.push(&row);
+                (1..block.n_axons).for_each(|_| _ = image.push(&row));
+                Ok(first)
             }
             Weights::Matrix(name) => {
                 let constant = |source| EmitError::Constant { name: name.clone(), source };

@@ -16,8 +16,10 @@ use crate::routes::Destinations;
 use crate::{cores, host};
 
 /// What a program carries beyond the network.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EmitOptions {
+    /// Whether the synapse images get the network's weights; without them all weights are zero, and nothing else changes.
+    pub has_weights: bool,
     /// The tokenizer's file.
     pub tokenizer: Option<Bytes>,
     /// The token that begins a text.
@@ -28,6 +30,23 @@ pub struct EmitOptions {
     pub producer: String,
     /// The options that the program was compiled with, for the record.
     pub options: BTreeMap<String, serde_json::Value>,
+    /// By name of a group, for each of its ports the share of neurons whose payload is not zero, as far as known.
+    pub densities: BTreeMap<String, Vec<f64>>,
+}
+
+/// With weights, and nothing that need not be there.
+impl Default for EmitOptions {
+    fn default() -> Self {
+        Self {
+            has_weights: true,
+            tokenizer: None,
+            bos_id: None,
+            eos_id: None,
+            producer: String::new(),
+            options: BTreeMap::new(),
+            densities: BTreeMap::new(),
+        }
+    }
 }
 
 /// Writes the program of a network whose groups have their places.
@@ -50,7 +69,7 @@ pub fn emit(
     map.verify(network, &footprints, arch)?;
     let layout = Layout::new(network, &footprints, arch, map.weights)?;
     let destinations = Destinations::new(&layout, map)?;
-    let cores = cores::emit(&layout, map, &microcode, &destinations, arch)?;
+    let cores = cores::emit(&layout, map, &microcode, &destinations, arch, options.has_weights)?;
     let host = host::emit(network, &destinations, latency_steps, &options)?;
     let groups = network.groups.iter().zip(&microcode.body_of).map(|(group, &body)| {
         let n_neurons = number("neurons of a group", group.n_neurons)?;
@@ -63,6 +82,7 @@ pub fn emit(
         producer: options.producer,
         options: options.options,
         layers: (0..n_layers).map(|layer| format!("layer.{layer}")).collect(),
+        densities: options.densities,
     };
     let (bodies, tokenizer) = (microcode.bodies, options.tokenizer);
     Ok(Program { arch: arch.clone(), meta, bodies, groups, cores, host, tokenizer })

@@ -52,6 +52,11 @@ impl Checkpoint {
         Ok(Self { dir, name: name.to_owned(), config, tensors, tokenizer })
     }
 
+    /// A checkpoint of tensors that are in no file.
+    pub(crate) fn in_memory(name: &str, config: Config, tensors: StoredTensors) -> Self {
+        Self { dir: PathBuf::from(name), name: name.to_owned(), config, tensors, tokenizer: None }
+    }
+
     /// What its `config.json` says.
     pub fn config(&self) -> &Config {
         &self.config

@@ -1,6 +1,6 @@
 //! `lower-to-network`: integer operations become neuron groups and projections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seamount_ir::fixed::{Fixed, LOGITS, Op};
 use seamount_ir::network::{BodyOp, GroupId, Network, Port, Projection, Source, Target, Weights};
@@ -49,11 +49,44 @@ impl Pass for LowerToNetwork {
     fn run(&self, module: Module) -> Result<Module, PassError> {
         let Module::Fixed(fixed) = module else { return Err(PassError::level(&INFO, &module)) };
         let mut fixed = fixed.verify()?.into_inner();
-        fixed.outputs.retain(|name, _| name == LOGITS || self.probes);
-        fixed.graph.remove_dead(fixed.outputs.values().copied());
+        if !self.probes {
+            fixed = without_shown_values(fixed);
+        }
         let network = Lowering::new(&fixed.verify()?)?.run()?;
         Ok(Module::Network(network.verify()?.into_inner()))
     }
+}
+
+/// What the payloads of a port are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortValue {
+    /// A value of the fixed level, channel by channel; the first may have a word added.
+    Value(ValueId),
+    /// A 1 from the first neuron, nothing from the others.
+    Tick,
+}
+
+/// By name of a group of the network that a fixed module becomes, what each of its ports sends.
+///
+/// # Errors
+/// As the pass.
+pub fn port_values(fixed: &Verified<Fixed>) -> Result<BTreeMap<String, Vec<PortValue>>, PassError> {
+    let fixed = without_shown_values((**fixed).clone());
+    let fixed = fixed.verify()?;
+    let lowering = Lowering::new(&fixed)?;
+    let value = |sent: &Sent| match *sent {
+        Sent::Value(value) | Sent::Biased(value, _) => PortValue::Value(value),
+        Sent::Tick(_) => PortValue::Tick,
+    };
+    let ports = lowering.sends.iter().map(|sends| sends.iter().map(value).collect());
+    Ok(names::groups(&fixed, &lowering.grouping).into_iter().zip(ports).collect())
+}
+
+/// The module with its logits as its only output, and what they need.
+fn without_shown_values(mut fixed: Fixed) -> Fixed {
+    fixed.outputs.retain(|name, _| name == LOGITS);
+    fixed.graph.remove_dead(fixed.outputs.values().copied());
+    fixed
 }
 
 /// A stream of payloads that a group sends.

@@ -54,8 +54,7 @@ impl Work {
         let rates = *Costs::of(arch).rates(Corner::Stated);
         // Half of all messages cross the middle of a chip, half of them each way, over one link a row or column.
         let (columns, rows) = arch.router_grid();
-        let crossing = |n_links: u32, hop_ns: f64| hop_ns / (4.0 * f64::from(n_links.max(1)));
-        let link_ns = crossing(rows, rates.hop_east_west_ns).max(crossing(columns, rates.hop_north_south_ns));
+        let link_ns = rates.link_message_ns / (4.0 * f64::from(rows.min(columns).max(1)));
         Self { groups, n_steps: last + 1, rates, link_ns }
     }
 

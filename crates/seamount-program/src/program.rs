@@ -41,6 +41,10 @@ pub struct Meta {
     pub options: BTreeMap<String, serde_json::Value>,
     /// Names of the model's layers, by [`Group::layer`].
     pub layers: Vec<String>,
+    /// By name of a group, for each of its ports the share of neurons whose payload was not zero when the model was
+    /// calibrated; groups of which that is not known are missing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub densities: BTreeMap<String, Vec<f64>>,
 }
 
 /// A neuron group: neurons that run the same body.

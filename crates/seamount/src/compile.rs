@@ -28,6 +28,7 @@ use seamount_quant::set_ranges::{Ranges, SetRanges, ranges_of};
 use seamount_quant::trained::{TrainedError, TrainedQuant};
 
 use crate::calibration::{self, SampleSize};
+use crate::density::{self, DensityError};
 use crate::passes::{FailedPass, Pipeline};
 use crate::tokens::{TextTokens, TokensError};
 
@@ -58,6 +59,9 @@ pub struct CompileOptions {
     pub guarantee_no_overflow: bool,
     /// Whether the host computes the logits.
     pub head_on_host: bool,
+    /// Whether the program gets the model's weights; without them it computes nothing, but takes the same memory, time and
+    /// energy, and is written in less time.
+    pub has_weights: bool,
     /// Whether neurons show the model's named outputs.
     pub probes: bool,
     /// What scales are calibrated on.
@@ -80,6 +84,7 @@ impl CompileOptions {
             quant: QuantConfig::default(),
             guarantee_no_overflow: false,
             head_on_host: false,
+            has_weights: true,
             probes: false,
             calibration: CalibrationText::Sampled(SampleSize { n_sequences: 8, n_tokens: 128 }),
         }
@@ -138,6 +143,36 @@ pub struct Compilation {
     pub program: Program,
 }
 
+/// A checkpoint on its way to a program, as far as it does not depend on where things lie.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The published float model.
+    pub model: Verified<Model>,
+    /// The float model that was quantized, with the range of every value.
+    pub calibrated: Verified<Model>,
+    /// The model in exact integers.
+    pub fixed: Verified<Fixed>,
+    /// The neuron groups.
+    pub network: Verified<Network>,
+    /// What else the program carries.
+    emit: EmitOptions,
+}
+
+/// What mapping gives.
+#[derive(Debug)]
+pub struct Mapped {
+    /// Where the neuron groups are.
+    pub core_map: CoreMap,
+    /// What no mapping can be below.
+    pub bounds: Bounds,
+    /// Time from a token to the next as the search counted it, in ns.
+    pub token_ns: f64,
+    /// What passes the links when every neuron sends once.
+    pub traffic: Traffic,
+    /// What runs.
+    pub program: Program,
+}
+
 /// Why a checkpoint cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
@@ -165,6 +200,9 @@ pub enum CompileError {
     /// The network does not fit the system.
     #[error(transparent)]
     Partition(#[from] PartitionError),
+    /// How often neurons send cannot be measured.
+    #[error("densities: {0}")]
+    Density(#[from] DensityError),
     /// The network cannot be written as a program.
     #[error(transparent)]
     Emit(#[from] EmitError),
@@ -194,23 +232,22 @@ pub fn compile(
     options: &CompileOptions,
     watcher: &mut impl Watcher,
 ) -> Result<Compilation, CompileError> {
-    let begun = Instant::now();
-    let stage = |name: &str, watcher: &mut dyn Watcher| {
-        tracing::debug!(stage = name, seconds = begun.elapsed().as_secs_f64(), "begins");
-        watcher.stage(name);
-    };
-    let Quantized { model, calibrated, fixed, .. } = quantize(checkpoint, options, watcher)?;
-    let module = to_network(options).run(Module::Fixed((*fixed).clone()), |pass, module| {
-        watcher.stage(pass);
-        watcher.after_pass(pass, module);
-    })?;
-    let Module::Network(network) = module else {
-        unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
-    };
-    let network = network.verify()?;
+    let lowered = lower(checkpoint, options, watcher)?;
+    watcher.stage("partition");
+    let Mapped { core_map, bounds, token_ns, traffic, program } = map(&lowered, options)?;
+    let Lowered { model, calibrated, fixed, network, emit: _ } = lowered;
+    Ok(Compilation { model, calibrated, fixed, network, core_map, bounds, token_ns, traffic, program })
+}
 
-    stage("partition", watcher);
-    let footprints = seamount_emit::footprints(&network, &options.arch).map_err(EmitError::from)?;
+/// Maps a network onto a system and writes the program: the part of compiling that can be tried again with other options.
+///
+/// Of the options, only the system and those of the mapping count.
+///
+/// # Errors
+/// [`CompileError::Partition`] and [`CompileError::Emit`].
+pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, CompileError> {
+    let network = &lowered.network;
+    let footprints = seamount_emit::footprints(network, &options.arch).map_err(EmitError::from)?;
     let partition_options = seamount_partition::Options {
         weights: options.weights,
         objective: options.objective,
@@ -223,17 +260,48 @@ pub fn compile(
     let partition_begun = Instant::now();
     let stop = || options.time_limit.is_some_and(|limit| partition_begun.elapsed() > limit);
     let Mapping { map: core_map, bounds, token_ns, traffic } =
-        seamount_partition::partition_until(&network, &footprints, &options.arch, &partition_options, &stop)?;
-    stage("emit", watcher);
-    let emit_options = EmitOptions {
+        seamount_partition::partition_until(network, &footprints, &options.arch, &partition_options, &stop)?;
+    let emit_options =
+        EmitOptions { options: meta_options(options), has_weights: options.has_weights, ..lowered.emit.clone() };
+    let program = seamount_emit::emit(network, &core_map, &options.arch, emit_options)?;
+    Ok(Mapped { core_map, bounds, token_ns, traffic, program })
+}
+
+/// Compiles a checkpoint up to the network that is mapped.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn lower(
+    checkpoint: &Checkpoint,
+    options: &CompileOptions,
+    watcher: &mut impl Watcher,
+) -> Result<Lowered, CompileError> {
+    let begun = Instant::now();
+    let stage = |name: &str, watcher: &mut dyn Watcher| {
+        tracing::debug!(stage = name, seconds = begun.elapsed().as_secs_f64(), "begins");
+        watcher.stage(name);
+    };
+    let Quantized { model, calibrated, fixed, sequences } = quantize(checkpoint, options, watcher)?;
+    let module = to_network(options).run(Module::Fixed((*fixed).clone()), |pass, module| {
+        stage(pass, watcher);
+        watcher.after_pass(pass, module);
+    })?;
+    let Module::Network(network) = module else {
+        unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
+    };
+    let network = network.verify()?;
+
+    stage("densities", watcher);
+    let densities = density::measure(&fixed, &sequences)?;
+    let emit = EmitOptions {
         producer: concat!("seamount ", env!("CARGO_PKG_VERSION")).to_owned(),
         tokenizer: checkpoint.tokenizer().cloned(),
         bos_id: checkpoint.config().bos_token_id,
         eos_id: checkpoint.config().eos_token_id,
-        options: meta_options(options),
+        densities,
+        ..EmitOptions::default()
     };
-    let program = seamount_emit::emit(&network, &core_map, &options.arch, emit_options)?;
-    Ok(Compilation { model, calibrated, fixed, network, core_map, bounds, token_ns, traffic, program })
+    Ok(Lowered { model, calibrated, fixed, network, emit })
 }
 
 /// Compiles a checkpoint as far as exact integers: all that decides what a program computes.

@@ -51,6 +51,7 @@ pub fn sample() -> Program {
             producer: "by hand".to_owned(),
             options: [("weights".to_owned(), "ternary".into())].into(),
             layers: vec!["layers.0".to_owned()],
+            ..Meta::default()
         },
         bodies: [GATE, RELAY].map(|text| assemble(text).expect("a valid text")).into(),
         groups: vec![

@@ -51,6 +51,7 @@ impl Sketch {
                 producer: "by hand".to_owned(),
                 options: [("weights".to_owned(), "ternary".into()), ("payload_bits".to_owned(), 16.into())].into(),
                 layers: layers.iter().map(|&name| name.to_owned()).collect(),
+                ..Meta::default()
             },
             bodies: Vec::new(),
             groups: Vec::new(),

@@ -117,6 +117,7 @@ impl From<CompileError> for Failure {
             CompileError::Trained(_) => Self::new("quant", &error).at("config.json"),
             CompileError::Calibration(_) | CompileError::Interpret(_) => Self::new("calibration", &error),
             CompileError::Model(_) => Self::new("model", &error),
+            CompileError::Density(_) => Self::new("densities", &error),
             CompileError::Emit(_) => Self::new("emit", &error),
         }
     }

@@ -2,6 +2,7 @@
 
 mod arch;
 mod chart;
+mod check;
 mod compile;
 mod demo;
 mod dis;
@@ -13,6 +14,7 @@ mod progress;
 mod quant;
 mod ranges;
 mod report;
+mod reproduce;
 mod run;
 mod summary;
 mod tune;
@@ -58,6 +60,10 @@ enum Command {
     Eval(eval::Args),
     /// Show what a program holds, where it is, and how full.
     Report(report::Args),
+    /// Check a program against its system, and against what it may cost.
+    Check(check::Args),
+    /// Predict published figures, and what other mappings of the same model would do.
+    Reproduce(reproduce::Args),
     /// Run passes on a module's text, or on a checkpoint.
     Opt(opt::Args),
     /// Show what sums and states can come to, and whether that fits what holds them.
@@ -106,6 +112,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &mut output),
         Command::Eval(args) => eval::run(args, &mut output),
         Command::Report(args) => report::run(args, &mut output),
+        Command::Check(args) => check::run(args, &mut output),
+        Command::Reproduce(args) => reproduce::run(args, &mut output),
         Command::Opt(args) => opt::run(args, &mut output),
         Command::Ranges(args) => ranges::run(args, &mut output),
         Command::Quant(args) => quant::run(args, &mut output),

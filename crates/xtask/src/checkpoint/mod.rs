@@ -3,9 +3,6 @@
 //! The tensors have the names, element types and order of size of the published checkpoints; their numbers are random
 //! and depend on the seed alone. A tensor is generated when it is written, so memory stays at one tensor.
 
-mod random;
-mod shape;
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -14,10 +11,10 @@ use std::path::Path;
 
 use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensorError, serialize_to_file};
+use seamount_hf::random::{self, Spec};
 use serde_json::json;
 
-pub use shape::Shape;
-use shape::{Kind, Spec};
+pub use seamount_hf::random::Shape;
 
 /// Most bytes of tensors in one file; larger checkpoints come in shards with an index.
 pub const SHARD_BYTES: usize = 2_000_000_000;
@@ -49,7 +46,7 @@ pub enum CheckpointError {
 /// [`CheckpointError`] where a file cannot be written.
 pub fn write(dir: &Path, shape: &Shape, seed: u64, shard_bytes: usize) -> Result<(), CheckpointError> {
     fs::create_dir_all(dir).map_err(failed(dir))?;
-    write_json(&dir.join("config.json"), &config(shape))?;
+    write_json(&dir.join("config.json"), &random::config(shape))?;
     let shards = shards(shape.tensors(), shard_bytes);
     let n_shards = shards.len();
     let mut weight_map = BTreeMap::new();
@@ -93,35 +90,6 @@ fn shards(specs: Vec<Spec>, shard_bytes: usize) -> Vec<Vec<Spec>> {
     shards
 }
 
-/// The published configuration's keys.
-fn config(shape: &Shape) -> serde_json::Value {
-    json!({
-        "architectures": ["HGRNBitForCausalLM"],
-        "model_type": "hgrn_bit",
-        "vocab_size": shape.vocab,
-        "hidden_size": shape.hidden,
-        "num_hidden_layers": shape.layers,
-        "num_heads": 1,
-        "expand_ratio": 1,
-        "use_short_conv": false,
-        "conv_size": 4,
-        "share_conv_kernel": true,
-        "use_lower_bound": true,
-        "hidden_ratio": 4,
-        "intermediate_size": shape.intermediate,
-        "hidden_act": "swish",
-        "attn_mode": "fused_recurrent",
-        "max_position_embeddings": 2048,
-        "rms_norm_eps": 1e-6,
-        "initializer_range": 0.02,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "tie_word_embeddings": false,
-        "torch_dtype": "float16",
-        "use_cache": true
-    })
-}
-
 fn write_json(path: &Path, value: &serde_json::Value) -> Result<(), CheckpointError> {
     fs::write(path, format!("{value:#}\n")).map_err(failed(path))
 }
@@ -147,13 +115,11 @@ impl View for Generated {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let n = self.spec.n_elements();
-        let (mean, deviation) = match self.spec.kind {
-            Kind::Weights => (0.0, 0.02),
-            Kind::Norm => (1.0, 0.1),
-            Kind::Zeros => return Cow::Owned(vec![0; self.data_len()]),
+        let Some((mean, deviation)) = random::distribution(self.spec.kind) else {
+            return Cow::Owned(vec![0; self.data_len()]);
         };
-        Cow::Owned(random::normal_f16(random::key(self.seed, &self.spec.name), n, mean, deviation))
+        let key = random::key(self.seed, &self.spec.name);
+        Cow::Owned(random::normal_f16(key, self.spec.n_elements(), mean, deviation))
     }
 
     fn data_len(&self) -> usize {

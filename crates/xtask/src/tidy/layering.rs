@@ -7,12 +7,14 @@ use super::Finding;
 use super::workspace::Package;
 
 /// Each package of the workspace with the packages of the workspace that it may depend on directly.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("seamount-ir", &[]),
     ("seamount-arch", &[]),
     ("seamount-cost", &["seamount-arch"]),
     ("seamount-microcode", &[]),
     ("seamount-program", &["seamount-arch", "seamount-microcode"]),
+    ("seamount-profile", &["seamount-program", "seamount-arch", "seamount-microcode", "seamount-cost"]),
+    ("seamount-check", &["seamount-program", "seamount-arch", "seamount-microcode"]),
     ("seamount-hf", &["seamount-ir"]),
     ("seamount-quant", &["seamount-ir"]),
     ("seamount-lower", &["seamount-ir"]),
@@ -25,18 +27,20 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("seamount-report", &["seamount-program", "seamount-arch", "seamount-microcode"]),
     ("seamount", LIBRARIES),
     ("seamount-tests", &LIBRARIES_AND_DRIVER),
-    ("xtask", &[]),
+    ("xtask", &["seamount-hf"]),
 ];
 
 /// All but the driver, which stands last below.
-const LIBRARIES: &[&str] = LIBRARIES_AND_DRIVER.split_at(12).0;
+const LIBRARIES: &[&str] = LIBRARIES_AND_DRIVER.split_at(14).0;
 
-const LIBRARIES_AND_DRIVER: [&str; 13] = [
+const LIBRARIES_AND_DRIVER: [&str; 15] = [
     "seamount-ir",
     "seamount-arch",
     "seamount-cost",
     "seamount-microcode",
     "seamount-program",
+    "seamount-profile",
+    "seamount-check",
     "seamount-hf",
     "seamount-quant",
     "seamount-lower",

@@ -16,12 +16,14 @@ const SUM_MEAN: f32 = 131_070.0;
 const SUM_DEVIATION: f32 = 37_837.2;
 
 /// The key of a tensor's numbers.
-pub(super) fn key(seed: u64, name: &str) -> u64 {
+#[must_use]
+pub fn key(seed: u64, name: &str) -> u64 {
     name.bytes().fold(mix(seed), |key, byte| mix(key ^ u64::from(byte)))
 }
 
 /// `n` numbers in half precision, little endian, of a mean and a standard deviation; the same at any thread count.
-pub(super) fn normal_f16(key: u64, n: usize, mean: f32, deviation: f32) -> Vec<u8> {
+#[must_use]
+pub fn normal_f16(key: u64, n: usize, mean: f32, deviation: f32) -> Vec<u8> {
     let mut bits = vec![0u16; n];
     bits.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, part)| {
         let first = (chunk * CHUNK) as u64;

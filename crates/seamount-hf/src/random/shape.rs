@@ -15,15 +15,18 @@ pub struct Shape {
 
 /// A tensor to be written.
 #[derive(Debug, Clone)]
-pub(super) struct Spec {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) kind: Kind,
+pub struct Spec {
+    /// Name in the checkpoint.
+    pub name: String,
+    /// Outermost first.
+    pub shape: Vec<usize>,
+    /// What its numbers are like.
+    pub kind: Kind,
 }
 
 /// What the numbers of a tensor are like.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
     /// About zero, as initialized.
     Weights,
     /// About one.
@@ -50,7 +53,8 @@ impl Shape {
     }
 
     /// All tensors, in the order of the data through the model.
-    pub(super) fn tensors(&self) -> Vec<Spec> {
+    #[must_use]
+    pub fn tensors(&self) -> Vec<Spec> {
         let Self { hidden, layers, intermediate, vocab } = *self;
         let mut specs = vec![
             weights("model.embeddings.weight", vocab, hidden),
@@ -73,13 +77,31 @@ impl Shape {
     }
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Weights, Self::Norm, Self::Zeros];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Norm => "norm",
+            Self::Zeros => "zeros",
+        }
+    }
+}
+
 impl Spec {
-    pub(super) fn n_elements(&self) -> usize {
+    /// Numbers of the tensor.
+    #[must_use]
+    pub fn n_elements(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// In half precision.
-    pub(super) fn n_bytes(&self) -> usize {
+    /// Its bytes in half precision.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
         2 * self.n_elements()
     }
 }
