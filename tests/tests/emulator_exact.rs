@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use seamount::{CalibrationText, Compilation, CompileOptions, compile, embedded};
 use seamount_arch::Arch;
-use seamount_emulator::{Emulator, Recorder};
+use seamount_emulator::{Emulator, Engine, Kernel, Observer, Options, Recorder, Site};
 use seamount_ir::fixed::{Interpreter, LOGITS};
 use seamount_partition::{Effort, Objective, WeightEncoding};
 use seamount_program::{Place, Program};
@@ -256,4 +256,49 @@ fn the_same_input_gives_the_same_bytes_at_any_number_of_threads() {
     let one = bytes(1);
     assert!(one == bytes(3), "one thread and three give other bytes");
     assert_eq!(Program::from_bytes(&one).unwrap().to_bytes(), one);
+}
+
+/// The spikes of each step and core, hashed in their order.
+#[derive(Debug, Default, PartialEq)]
+struct Spikes(BTreeMap<(u64, u32), u64>);
+
+impl Observer for Spikes {
+    fn spike(&mut self, site: Site, port: seamount_microcode::PortId, payload: i32) {
+        let hash = self.0.entry((site.step, site.core)).or_default();
+        let parts =
+            [u64::from(site.group), u64::from(site.neuron), u64::from(port.0), u64::from(payload.cast_unsigned())];
+        for part in parts {
+            *hash = (*hash ^ part).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
+        }
+    }
+}
+
+#[test]
+fn the_fast_engine_sends_the_reference_s_spikes_with_any_instructions_and_on_any_number_of_threads() {
+    let program = Arc::new(stories().program.clone());
+    let tokens = &heldout_tokens(&checkpoint("stories-2m"))[..64];
+    let (prompt, rest) = tokens.split_at(60);
+    let run = |options: Options| {
+        let mut emulator = Emulator::with_options(Arc::clone(&program), options).unwrap();
+        let mut spikes = Spikes::default();
+        let mut logits = emulator.prefill_observed(prompt, &mut spikes).unwrap();
+        logits.extend(rest.iter().map(|&token| emulator.generate_observed(token, &mut spikes).unwrap()));
+        (logits, spikes, emulator.events().to_vec(), emulator.host_events())
+    };
+    let quiet_run = |options: Options| {
+        let mut emulator = Emulator::with_options(Arc::clone(&program), options).unwrap();
+        let mut logits = emulator.prefill(prompt).unwrap();
+        logits.extend(rest.iter().map(|&token| emulator.generate(token).unwrap()));
+        (logits, emulator.events().to_vec(), emulator.host_events())
+    };
+    let expected = run(Options { engine: Engine::Reference, kernel: None });
+    let kernels = [Kernel::Portable, Kernel::Avx2, Kernel::Avx512].into_iter().filter(|kernel| kernel.is_available());
+    for (kernel, n_threads) in kernels.zip([1, 2, 8]) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let options = Options { engine: Engine::Fast, kernel: Some(kernel) };
+        let found = pool.install(|| run(options));
+        assert!(found == expected, "{kernel:?} on {n_threads} threads");
+        let (logits, events, host_events) = pool.install(|| quiet_run(options));
+        assert!((&logits, &events, host_events) == (&expected.0, &expected.2, expected.3), "unobserved, {kernel:?}");
+    }
 }

@@ -3,6 +3,8 @@
 use seamount_program::Violation;
 use thiserror::Error;
 
+use crate::fast::Kernel;
+
 /// Why the emulator did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EmulatorError {
@@ -17,6 +19,9 @@ pub enum EmulatorError {
         /// Tokens that there are.
         vocab_size: u32,
     },
+    /// A kernel of another kind of processor.
+    #[error("this processor has no {0:?} instructions")]
+    Kernel(Kernel),
     /// The program did what no program may do.
     #[error(transparent)]
     Fault(#[from] Fault),

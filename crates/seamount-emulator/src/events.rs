@@ -29,6 +29,23 @@ pub struct Events {
     pub register_saturations: u64,
 }
 
+impl Events {
+    /// The same `n` times.
+    pub(crate) fn times(self, n: u64) -> Self {
+        Self {
+            spikes: self.spikes * n,
+            zero_payloads: self.zero_payloads * n,
+            messages: self.messages * n,
+            synaptic_ops: self.synaptic_ops * n,
+            instructions: self.instructions * n,
+            hops: self.hops * n,
+            chip_crossings: self.chip_crossings * n,
+            accumulator_overflows: self.accumulator_overflows * n,
+            register_saturations: self.register_saturations * n,
+        }
+    }
+}
+
 impl AddAssign for Events {
     fn add_assign(&mut self, other: Self) {
         self.spikes += other.spikes;

@@ -190,7 +190,7 @@ fn route(program: &Program, from: Place, dest: Dest) -> Route {
 
 /// Links and chip borders of the way along the row, then along the column; none to or from the host, whose place in the
 /// mesh no description gives.
-fn distance(arch: &Arch, from: Place, to: Place) -> (u32, u32) {
+pub(crate) fn distance(arch: &Arch, from: Place, to: Place) -> (u32, u32) {
     match (from, to) {
         (Place::Chip { chip: from_chip, core: from }, Place::Chip { chip: to_chip, core: to }) => {
             let hops = manhattan(arch.core_position(from_chip, from), arch.core_position(to_chip, to));

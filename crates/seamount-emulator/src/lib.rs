@@ -1,21 +1,29 @@
 //! Runs compiled programs, step by step and integer by integer.
 //!
-//! Entry point: [`Emulator`]. It is the reference engine: one neuron, one instruction at a time, and everything that
-//! happens is counted. Read `emulator.rs` for what a step is, `neuron.rs` for what an instruction does, and
-//! `image.rs` for how a program is laid out to be run. `docs/emulator.md` has the rules.
+//! Entry point: [`Emulator`]. It has two engines that give the same integers and the same counts. The *reference* runs one
+//! neuron, one instruction at a time and is meant to be read: `reference.rs` is a step, `neuron.rs` an instruction,
+//! `image.rs` the program as it is laid out. The *fast* engine, `fast/`, runs many neurons, steps and texts at once.
+//! `docs/emulator.md` has the rules, and how the fast engine keeps them.
 //!
 //! **Invariant:** this crate sees a program and nothing else: no model, no network, no core map.
 //!
-//! **Invariant:** it is deterministic; the order of messages within a step changes nothing.
+//! **Invariant:** it is deterministic at any number of threads; the order of messages within a step changes nothing.
+//!
+//! **Invariant:** `unsafe` is in `fast/kernels` only.
 
-mod emulator;
+mod emulate;
 mod error;
 mod events;
+mod fast;
 mod image;
 mod neuron;
 mod observer;
+mod reference;
+mod streams;
 
-pub use emulator::{Emulator, StepOutput};
+pub use emulate::{Emulator, Engine, Options, StepOutput};
 pub use error::{EmulatorError, Fault, FaultKind};
 pub use events::Events;
+pub use fast::Kernel;
 pub use observer::{Observer, ProbeRecord, Recorder, Site, SpikeRecord};
+pub use streams::Streams;

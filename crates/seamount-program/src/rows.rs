@@ -114,6 +114,21 @@ pub fn unpack_dense2(row: &[u8], n_neurons: usize) -> Result<Vec<i8>, RowError> 
     if unused == 0 { Ok(weights) } else { Err(RowError::Unused) }
 }
 
+/// Whether a row is a Dense2 row: what [`unpack_dense2`] finds out, without the weights.
+///
+/// # Errors
+/// As [`unpack_dense2`].
+pub fn check_dense2(row: &[u8], n_neurons: usize) -> Result<(), RowError> {
+    // Of an invalid weight the upper bit is set and the lower is not.
+    let invalid = row.iter().fold(0, |invalid, &byte| invalid | (byte >> 1) & !byte & 0b0101_0101);
+    if invalid == 0 && row.len() == n_neurons.div_ceil(4) {
+        let used_bits = 2 * (n_neurons % 4);
+        let unused = if used_bits == 0 { 0 } else { row[n_neurons / 4] >> used_bits };
+        return if unused == 0 { Ok(()) } else { Err(RowError::Unused) };
+    }
+    unpack_dense2(row, n_neurons).map(drop)
+}
+
 /// The weights of a Dense8 row, one for each neuron.
 ///
 /// # Errors

@@ -274,7 +274,7 @@ impl Verifier<'_> {
                 core.row(block, slice.n_neurons, axon).expect("invariant: the row was checked to be in the image");
             let n_neurons = index(slice.n_neurons);
             let checked = match block.encoding {
-                Encoding::Dense2 => rows::unpack_dense2(row, n_neurons).map(drop),
+                Encoding::Dense2 => rows::check_dense2(row, n_neurons),
                 Encoding::Dense8 => Ok(()),
                 Encoding::Sparse { n_per_row: _ } => rows::unpack_sparse(row, n_neurons).map(drop),
             };

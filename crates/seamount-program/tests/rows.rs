@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use seamount_program::Encoding;
 use seamount_program::rows::{
-    ImageBuilder, RowError, pack_dense2, pack_dense8, pack_sparse, unpack_dense2, unpack_dense8, unpack_sparse,
+    ImageBuilder, RowError, check_dense2, pack_dense2, pack_dense8, pack_sparse, unpack_dense2, unpack_dense8,
+    unpack_sparse,
 };
 
 proptest! {
@@ -18,6 +19,21 @@ proptest! {
         prop_assert_eq!(unpack_dense8(&pack_dense8(&bytes), bytes.len()), Ok(bytes.clone()));
         let entries: Vec<_> = (0..).zip(&bytes).map(|(k, &weight)| (k / 2, weight)).collect();
         prop_assert_eq!(unpack_sparse(&pack_sparse(&entries), bytes.len()), Ok(entries));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_check_finds_what_unpacking_finds(ternary in prop::collection::vec(-1..=1_i8, 1..40), bit in 0..80_usize, n in 1..40_usize) {
+        let mut row = pack_dense2(&ternary).unwrap();
+        for n_neurons in [ternary.len(), n] {
+            prop_assert_eq!(check_dense2(&row, n_neurons), unpack_dense2(&row, n_neurons).map(drop));
+        }
+        let at = bit % (8 * row.len());
+        row[at / 8] ^= 1 << (at % 8);
+        prop_assert_eq!(check_dense2(&row, ternary.len()), unpack_dense2(&row, ternary.len()).map(drop));
     }
 }
 

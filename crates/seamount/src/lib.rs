@@ -3,7 +3,8 @@
 //! Entry points: [`compile`] turns a checkpoint into a program; [`evaluate`](evaluate()) says how well a program
 //! predicts text, and the other functions of [`mod@evaluate`] where its error comes from; [`mod@ranges`] says what can
 //! overflow; [`tune`](tune::tune) finds the narrowest widths that hold a budget of accuracy;
-//! [`generate`](generate()) continues a text; [`passes`] runs passes on text; [`reproduce`] predicts published figures.
+//! [`generate`](generate()) continues a text, [`generate_streams`] many at once; [`passes`] runs passes on text;
+//! [`reproduce`] predicts published figures.
 //!
 //! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
 
@@ -26,6 +27,6 @@ pub use compile::{
     CalibrationText, Compilation, CompileError, CompileOptions, Lowered, Mapped, Quantized, Watcher, calibrate,
     compile, lower, map, quantize, trained_quant,
 };
-pub use evaluate::{EvaluateError, Evaluation, evaluate};
-pub use generate::generate;
+pub use evaluate::{EvaluateError, Evaluation, evaluate, evaluate_with};
+pub use generate::{generate, generate_streams};
 pub use sample::{Sampler, argmax};

@@ -310,3 +310,23 @@ fn bad_input_is_told_apart_and_leaves_nothing_behind() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["error"]["code"], "program");
 }
+
+#[test]
+fn many_prompts_are_continued_as_each_of_them_by_either_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let prompts = ["Once upon a time", "Mira went", "The sun"];
+    let path = folder.path().join("prompts.txt").display().to_string();
+    std::fs::write(&path, prompts.join("\n")).unwrap();
+    let lines = |more: &[&str]| -> Vec<Value> {
+        let args = ["run", program(), "--prompts", &path, "--max-tokens", "6", "--format", "json"];
+        succeed(&[&args, more].concat()).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let stories = lines(&[]);
+    assert_eq!(stories.len(), prompts.len());
+    assert_eq!(stories, lines(&["--engine", "reference"]));
+    for (prompt, story) in prompts.iter().zip(stories) {
+        assert_eq!(succeed_json(&["run", program(), "--prompt", prompt, "--max-tokens", "6"]), story);
+    }
+    let shown = refuse(&["run", program(), "--prompts", &folder.path().join("none.txt").display().to_string()]);
+    assert!(shown.contains("cannot read the prompts"), "{shown}");
+}

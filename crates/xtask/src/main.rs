@@ -2,16 +2,19 @@
 //!
 //! `cargo xtask tidy` checks what the compiler and clippy cannot see: see [`tidy`].
 //! `cargo xtask checkpoint` writes a random checkpoint: see [`xtask::checkpoint`].
+//! `cargo xtask bench emulator` measures the emulator at full size: see [`bench`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool answers on the terminal")]
 
 mod arguments;
+mod bench;
 mod tidy;
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arguments::CheckpointArguments;
+use bench::Bench;
 use xtask::checkpoint;
 
 const USAGE: &str = "\
@@ -24,13 +27,20 @@ Chores:
                 --hidden N --layers N --intermediate N --vocab N
                 --shard-bytes N         most bytes of a file of weights [default: 2000000000]
                 --seed N                [default: 0]
-                -o DIR                  the folder";
+                -o DIR                  the folder
+  bench emulator  compile a random checkpoint and measure how fast the emulator runs it
+                --shape 370m|1.3b|2.7b  [default: 370m]
+                --runs N                medians of so many [default: 5]
+                --tokens N              tokens of a prompt [default: 512]
+                --streams N             [default: 8]
+                --format text|json      [default: text]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => run_tidy(),
         ["checkpoint", ref options @ ..] => run_checkpoint(options),
+        ["bench", "emulator", ref options @ ..] => run_bench(options),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -59,9 +69,30 @@ fn run_checkpoint(options: &[&str]) -> ExitCode {
     }
 }
 
+fn run_bench(options: &[&str]) -> ExitCode {
+    let bench = match Bench::parse(options) {
+        Ok(bench) => bench,
+        Err(message) => {
+            eprintln!("bench: {message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match bench.run(&root()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn run_tidy() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    match tidy::tidy(&root) {
+    match tidy::tidy(&root()) {
         Ok(findings) if findings.is_empty() => {
             println!("tidy: nothing found");
             ExitCode::SUCCESS

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each suite uses a part of it")]
 
+pub mod generated;
+
 use std::sync::Arc;
 
 use seamount_arch::Arch;

@@ -9,6 +9,7 @@ use seamount_program::Program;
 use serde_json::json;
 
 use super::compile::{Options, Resolved, compile_with_progress};
+use super::engine::EngineArgs;
 use super::output::Output;
 use super::run::{SamplingArgs, tell, tokenizer};
 use super::summary::{EventsText, Summary};
@@ -27,6 +28,8 @@ pub(super) struct Args {
     options: Options,
     #[command(flatten)]
     sampling: SamplingArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
@@ -48,7 +51,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     }
     let tokens = tokenizer(&program)?;
     let prompt_ids = tokens.as_ref().expect("invariant: the embedded model has a tokenizer").prompt(&args.prompt)?;
-    let mut emulator = Emulator::new(Arc::new(program))?;
+    let mut emulator = Emulator::with_options(Arc::new(program), args.engine.options()?)?;
     let story = tell(&mut emulator, tokens.as_ref(), Some(&args.prompt), &prompt_ids, &args.sampling, output)?;
     let events = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps };
     let text = format!("\n{events}");

@@ -13,7 +13,7 @@ use seamount::evaluate::{
     evaluate_by_projection, evaluate_sweep,
 };
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Compilation, CompileOptions, evaluate};
+use seamount::{Compilation, CompileOptions, evaluate_with};
 use seamount_hf::Checkpoint;
 use seamount_ir::Verified;
 use seamount_ir::model::Model;
@@ -21,6 +21,7 @@ use seamount_program::Program;
 use serde::Serialize;
 
 use super::compile::{Options, Resolved, check_folder, write_file};
+use super::engine::EngineArgs;
 use super::output::Output;
 use super::progress::{self, with_spinner};
 use super::run::{open, tokenizer};
@@ -68,6 +69,8 @@ pub(super) struct Args {
     /// Tokens to predict at most; all whole windows of the text where it is left out.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
+    #[command(flatten)]
+    engine: EngineArgs,
     #[command(flatten, next_help_heading = "Options of the compilation")]
     options: Options,
 }
@@ -121,8 +124,10 @@ impl Args {
         tokens: &[u32],
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let evaluation =
-            self.with_bar(tokens, "windows", |bar| evaluate(program, model, tokens, self.window(), || bar.inc(1)))?;
+        let options = self.engine.options()?;
+        let evaluation = self.with_bar(tokens, "windows", |bar| {
+            evaluate_with(program, options, model, tokens, self.window(), || bar.inc(1))
+        })?;
         output.result(EvaluationText(&evaluation), &evaluation)
     }
 

@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod demo;
 mod dis;
+mod engine;
 mod eval;
 mod failure;
 mod opt;

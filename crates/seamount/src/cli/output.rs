@@ -72,6 +72,11 @@ impl Output {
         }
     }
 
+    /// Writes one of several results as a line of JSON.
+    pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.text(serde_json::to_string(value).expect("invariant: results are JSON"))
+    }
+
     /// Writes why a command could not be carried out.
     pub(super) fn failure(&self, failure: &Failure) {
         let text = match self.format {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Sampler, generate};
-use seamount_emulator::{Emulator, Events};
+use seamount::{Sampler, generate, generate_streams};
+use seamount_emulator::{Emulator, Events, Options, Streams};
 use seamount_program::Program;
 use serde::Serialize;
 
 use super::compile::write_file;
+use super::engine::EngineArgs;
 use super::output::Output;
 use super::summary::EventsText;
 use super::{Failure, Outcome};
@@ -20,14 +21,21 @@ use super::{Failure, Outcome};
 Examples:
   seamount run my.smt --prompt \"Once upon a time\"
   seamount run my.smt --prompt \"Once\" --temperature 0.8 --top-p 0.9 --seed 7
-  seamount run my.smt --prompt-ids 1,17,42 --format json")]
+  seamount run my.smt --prompt-ids 1,17,42 --format json
+  seamount run my.smt --prompts prompts.txt --format json > stories.jsonl")]
 pub(super) struct Args {
     /// The program's file.
     program: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
+    /// Texts to continue, one a line: each is a stream of its own, and all share every read of a weight. As JSON, one
+    /// result a line.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["PromptArgs", "activity"])]
+    prompts: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Says on standard error what happened on the cores.
     #[arg(long)]
     stats: bool,
@@ -56,11 +64,7 @@ impl PromptArgs {
     pub(super) fn tokens(&self, program: &Program, tokens: Option<&TextTokens>) -> Result<Vec<u32>, Failure> {
         let ids = match (&self.prompt, &self.prompt_ids, tokens) {
             (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
-            (Some(_), _, None) => {
-                return Err(Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
-                    .at(&program.meta.model)
-                    .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json"));
-            }
+            (Some(_), _, None) => return Err(no_tokenizer(program)),
             (None, Some(ids), _) => parse_ids(ids)?,
             (None, None, _) => Vec::new(),
         };
@@ -98,8 +102,12 @@ impl SamplingArgs {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
     let program = open(&args.program)?;
     let tokens = tokenizer(&program)?;
+    let options = args.engine.options()?;
+    if let Some(path) = &args.prompts {
+        return run_streams(args, path, program, tokens.as_ref(), options, output);
+    }
     let prompt_ids = args.prompt.tokens(&program, tokens.as_ref())?;
-    let mut emulator = Emulator::new(program)?;
+    let mut emulator = Emulator::with_options(program, options)?;
     let prompt = args.prompt.prompt.as_deref();
     let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, output)?;
     if let Some(path) = &args.activity {
@@ -115,6 +123,61 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         output.result("", &story)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Continues each line of a file.
+fn run_streams(
+    args: &Args,
+    path: &Path,
+    program: Arc<Program>,
+    tokens: Option<&TextTokens>,
+    options: Options,
+    output: &mut Output,
+) -> Result<Outcome, Failure> {
+    let tokens = tokens.ok_or_else(|| no_tokenizer(&program))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new("prompts", format!("cannot read the prompts: {error}")).at(path.display()))?;
+    let prompts: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if prompts.is_empty() {
+        return Err(Failure::new("prompts", "no line of the file has a prompt").at(path.display()));
+    }
+    let prompt_ids = prompts.iter().map(|prompt| tokens.prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
+    let mut streams = Streams::new(Arc::clone(&program), prompts.len(), options)?;
+    let mut samplers: Vec<_> = prompts.iter().map(|_| args.sampling.sampler()).collect();
+    let generated = generate_streams(&mut streams, &program, &prompt_ids, args.sampling.max_tokens, &mut samplers)?;
+    let mut all = (Events::default(), 0, 0);
+    for (stream, ((prompt, prompt_ids), generated)) in prompts.into_iter().zip(prompt_ids).zip(generated).enumerate() {
+        let story = Story {
+            prompt: Some(prompt.to_owned()),
+            text: Some(tokens.text(&generated)?),
+            n_prompt_tokens: prompt_ids.len(),
+            n_generated_tokens: generated.len(),
+            prompt_ids,
+            generated_ids: generated,
+            n_steps: streams.n_steps(stream),
+            events: streams.events(stream).iter().sum(),
+            host_events: streams.host_events(stream),
+        };
+        all.0 += story.events;
+        all.1 += story.n_tokens();
+        all.2 += story.n_steps;
+        if output.is_json() {
+            output.json_line(&story)?;
+        } else {
+            output.text(format!("{prompt}{}", story.text.as_deref().unwrap_or_default()))?;
+        }
+    }
+    if args.stats && !output.is_json() {
+        let text = EventsText { events: &all.0, n_tokens: all.1, n_steps: all.2 }.to_string();
+        _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    }
+    Ok(Outcome::Done)
+}
+
+fn no_tokenizer(program: &Program) -> Failure {
+    Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
+        .at(&program.meta.model)
+        .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json")
 }
 
 /// A continued text, and what it took.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use seamount_emulator::Options;
 use seamount_hf::Checkpoint;
 use seamount_ir::Module;
 use serde::Serialize;
@@ -93,7 +94,7 @@ pub fn evaluate_by_pass(
     let windows = Windows::new(tokens, window, model.vocab_size)?;
     let references = [Predictor::float(model)?, Predictor::float(&without_rounding(model)?)?];
     let mut subjects: Vec<Predictor> = steps.iter().map(Step::predictor).collect::<Result<_, _>>()?;
-    subjects.push(Predictor::emulated(&Arc::new(compilation.program.clone()))?);
+    subjects.push(Predictor::emulated(&Arc::new(compilation.program.clone()), Options::default())?);
 
     let means = compare(&references, &subjects, &windows, done)?;
     let (published, of_subjects) = (&means[0], &means[references.len()..]);

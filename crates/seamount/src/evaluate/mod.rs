@@ -23,7 +23,7 @@ pub use by_layer::{ByLayer, Tap, evaluate_by_layer};
 pub use by_pass::{ByPass, Step, StepScore, compile_in_steps, evaluate_by_pass};
 pub use by_projection::{ByProjection, Payload, evaluate_by_projection};
 pub use compare::Score;
-pub use program::{Evaluation, evaluate};
+pub use program::{Evaluation, evaluate, evaluate_with};
 pub use sweep::{PAYLOAD_BITS, Sweep, SweepPoint, WEIGHTS, evaluate_sweep};
 
 pub(crate) use by_projection::name_in_block;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use seamount_emulator::{Emulator, Events};
+use seamount_emulator::{Emulator, Events, Options};
 use seamount_ir::fixed::{self, Fixed};
 use seamount_ir::model::{self, LOGITS, Model};
 use seamount_ir::{ValueId, Verified};
@@ -58,8 +58,8 @@ impl Predictor {
         Ok(Self::Fixed { interpreter: fixed::Interpreter::new(fixed)?, payloads: payload_types(fixed) })
     }
 
-    pub(super) fn emulated(program: &Arc<Program>) -> Result<Self, EvaluateError> {
-        Ok(Self::Emulated(Emulator::new(Arc::clone(program))?))
+    pub(super) fn emulated(program: &Arc<Program>, options: Options) -> Result<Self, EvaluateError> {
+        Ok(Self::Emulated(Emulator::with_options(Arc::clone(program), options)?))
     }
 
     /// Predicts from a zero state.

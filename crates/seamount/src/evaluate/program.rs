@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use seamount_emulator::Options;
 use seamount_ir::Verified;
 use seamount_ir::model::Model;
 use seamount_program::Program;
@@ -53,6 +54,21 @@ pub fn evaluate(
     window: usize,
     done: impl Fn() + Sync,
 ) -> Result<Evaluation, EvaluateError> {
+    evaluate_with(program, Options::default(), model, tokens, window, done)
+}
+
+/// As [`evaluate`], with a program that is run as `options` say.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn evaluate_with(
+    program: &Arc<Program>,
+    options: Options,
+    model: Option<&Verified<Model>>,
+    tokens: &[u32],
+    window: usize,
+    done: impl Fn() + Sync,
+) -> Result<Evaluation, EvaluateError> {
     let vocab_size = program.host.vocab_size as usize;
     let windows = Windows::new(tokens, window, vocab_size)?;
     let mut references = Vec::new();
@@ -62,7 +78,7 @@ pub fn evaluate(
         }
         references = vec![Predictor::float(model)?, Predictor::float(&without_rounding(model)?)?];
     }
-    let mut means = compare(&references, &[Predictor::emulated(program)?], &windows, done)?;
+    let mut means = compare(&references, &[Predictor::emulated(program, options)?], &windows, done)?;
     let emulated = means.pop().expect("invariant: the program is the last");
     let score = means.first().map(|published| emulated.score(published, false));
     let score = score.as_ref();

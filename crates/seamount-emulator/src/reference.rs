@@ -13,20 +13,11 @@ use crate::image::{BlockImage, CoreImage, Image, Route, Rows, SliceImage, index}
 use crate::neuron::{Effects, Neuron, Scratch};
 use crate::observer::{Observer, Site};
 
-/// A program in the middle of a run.
-///
-/// Clones share the program and have their own state, so that texts can be run side by side.
+/// A program in the middle of a run, one neuron and one instruction at a time.
 #[derive(Clone, Debug)]
-pub struct Emulator {
+pub(crate) struct Reference {
     image: Arc<Image>,
     state: State,
-}
-
-/// What a step gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepOutput {
-    /// Logits, `[n_outputs]`, if those of a token were due in this step; one unit is the host's `logit_scale`.
-    pub logits: Option<Vec<i32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,64 +66,57 @@ struct Message {
     payload: i32,
 }
 
-impl Emulator {
+impl Reference {
     /// A run of `program` at its beginning.
-    ///
-    /// # Errors
-    /// [`EmulatorError::Invalid`] if the program breaks the verifier's rules.
-    pub fn new(program: Arc<Program>) -> Result<Self, EmulatorError> {
+    pub(crate) fn new(program: Arc<Program>) -> Result<Self, EmulatorError> {
         let image = Arc::new(Image::new(program).map_err(EmulatorError::Invalid)?);
         let state = State::new(&image);
         Ok(Self { image, state })
     }
 
-    /// Goes back to the beginning; counts are zero again.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.state = State::new(&self.image);
     }
 
-    /// The program that runs.
-    pub fn program(&self) -> &Arc<Program> {
+    pub(crate) fn program(&self) -> &Arc<Program> {
         &self.image.program
     }
 
-    /// How many steps have been run since the beginning.
-    pub fn n_steps(&self) -> u64 {
+    pub(crate) fn n_steps(&self) -> u64 {
         self.state.step
     }
 
-    /// What happened since the beginning, by core. Cores that the host plays have nothing here.
-    pub fn events(&self) -> &[Events] {
+    /// How many steps it takes to send `n_tokens`, one every step, and to wait for all logits.
+    pub(crate) fn steps_to_drain(&self, n_tokens: usize) -> usize {
+        steps_to_drain(self.state.step, self.state.due.back().copied(), n_tokens, &self.image.program)
+    }
+
+    pub(crate) fn events(&self) -> &[Events] {
         &self.state.events
     }
 
-    /// What happened in the last step, by core. Cores that the host plays have nothing here.
-    pub fn step_events(&self) -> &[Events] {
+    pub(crate) fn step_events(&self) -> &[Events] {
         &self.state.step_events
     }
 
-    /// What the host did since the beginning: what it sent, and the cores that it plays.
-    pub fn host_events(&self) -> Events {
+    pub(crate) fn host_events(&self) -> Events {
         self.state.host_events
     }
 
-    /// Runs one step, in which the host sends `token` if there is one.
-    ///
-    /// # Errors
-    /// [`EmulatorError::Token`], which leaves the run as it was; [`EmulatorError::Fault`].
-    pub fn step(&mut self, token: Option<u32>) -> Result<StepOutput, EmulatorError> {
-        self.step_observed(token, &mut ())
+    /// Runs a step for each input while `observer` looks on; gives the logits that were due.
+    pub(crate) fn advance(
+        &mut self,
+        inputs: &[Option<u32>],
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        let mut logits = Vec::new();
+        for &token in inputs {
+            logits.extend(self.step(token, observer)?);
+        }
+        Ok(logits)
     }
 
-    /// Runs one step while `observer` looks on.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn step_observed(
-        &mut self,
-        token: Option<u32>,
-        observer: &mut impl Observer,
-    ) -> Result<StepOutput, EmulatorError> {
+    fn step(&mut self, token: Option<u32>, observer: &mut impl Observer) -> Result<Option<Vec<i32>>, EmulatorError> {
         if let Some(token) = token {
             self.send_token(token)?;
         }
@@ -141,54 +125,6 @@ impl Emulator {
         let logits = self.run_neurons(observer)?;
         self.account();
         self.state.step += 1;
-        Ok(StepOutput { logits })
-    }
-
-    /// Runs one token through an idle program (*fall-through*) and returns its logits, `[n_outputs]`.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn generate(&mut self, token: u32) -> Result<Vec<i32>, EmulatorError> {
-        self.generate_observed(token, &mut ())
-    }
-
-    /// As [`generate`](Self::generate), while `observer` looks on.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn generate_observed(&mut self, token: u32, observer: &mut impl Observer) -> Result<Vec<i32>, EmulatorError> {
-        let mut logits = self.step_observed(Some(token), observer)?.logits;
-        while !self.state.due.is_empty() {
-            logits = self.step_observed(None, observer)?.logits;
-        }
-        Ok(logits.expect("invariant: the last logits are due in the step that empties the queue"))
-    }
-
-    /// Sends a token every step (*pipelined*), then runs until all logits have come; returns them in the tokens' order,
-    /// `[n_tokens][n_outputs]`. The integers are those of [`generate`](Self::generate).
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn prefill(&mut self, tokens: &[u32]) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        self.prefill_observed(tokens, &mut ())
-    }
-
-    /// As [`prefill`](Self::prefill), while `observer` looks on.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn prefill_observed(
-        &mut self,
-        tokens: &[u32],
-        observer: &mut impl Observer,
-    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        let mut logits = Vec::with_capacity(tokens.len());
-        for &token in tokens {
-            logits.extend(self.step_observed(Some(token), observer)?.logits);
-        }
-        while !self.state.due.is_empty() {
-            logits.extend(self.step_observed(None, observer)?.logits);
-        }
         Ok(logits)
     }
 
@@ -285,6 +221,17 @@ impl Emulator {
             *total += *step;
         }
     }
+}
+
+/// How many steps it takes from `step` on, where the last logits are due in step `due`, to send `n_tokens` and to wait for
+/// all logits.
+pub(crate) fn steps_to_drain(step: u64, due: Option<u64>, n_tokens: usize, program: &Program) -> usize {
+    let last = match n_tokens {
+        0 => due,
+        _ => Some(step + n_tokens as u64 + u64::from(program.host.latency_steps) - 2),
+    };
+    let n_steps = last.map_or(0, |last| last + 1 - step);
+    usize::try_from(n_steps).expect("invariant: as many steps as there are tokens and steps of latency")
 }
 
 impl State {

@@ -1,0 +1,228 @@
+//! A run of a program by either engine.
+
+use std::sync::Arc;
+
+use seamount_program::Program;
+
+use crate::error::EmulatorError;
+use crate::events::Events;
+use crate::fast::{Fast, Kernel};
+use crate::observer::Observer;
+use crate::reference::Reference;
+
+/// Which engine runs a program. Both give the same integers and the same counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// Many neurons, steps and texts at once, on all threads.
+    #[default]
+    Fast,
+    /// One neuron and one instruction at a time: what the other is checked against.
+    Reference,
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The engine.
+    pub engine: Engine,
+    /// The instructions that the fast engine is made of; the fastest that the processor has if `None`.
+    pub kernel: Option<Kernel>,
+}
+
+/// A program in the middle of a run.
+///
+/// Clones share the program and have their own state, so that texts can be run side by side.
+#[derive(Clone, Debug)]
+pub struct Emulator {
+    run: Run,
+}
+
+#[derive(Clone, Debug)]
+enum Run {
+    Fast(Box<Fast>),
+    Reference(Box<Reference>),
+}
+
+/// What a step gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepOutput {
+    /// Logits, `[n_outputs]`, if those of a token were due in this step; one unit is the host's `logit_scale`.
+    pub logits: Option<Vec<i32>>,
+}
+
+impl Emulator {
+    /// A run of `program` at its beginning, by the fast engine.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Invalid`] if the program breaks the verifier's rules.
+    pub fn new(program: Arc<Program>) -> Result<Self, EmulatorError> {
+        Self::with_options(program, Options::default())
+    }
+
+    /// A run of `program` at its beginning.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Invalid`] if the program breaks the verifier's rules; [`EmulatorError::Kernel`].
+    pub fn with_options(program: Arc<Program>, options: Options) -> Result<Self, EmulatorError> {
+        let fast = match options.engine {
+            Engine::Fast => Fast::new(Arc::clone(&program), 1, options.kernel)?,
+            Engine::Reference => None,
+        };
+        let run = match fast {
+            Some(fast) => Run::Fast(Box::new(fast)),
+            None => Run::Reference(Box::new(Reference::new(program)?)),
+        };
+        Ok(Self { run })
+    }
+
+    /// The engine that runs the program: the one that was asked for, but for programs that send so much on one axon that
+    /// the fast engine leaves them to the reference.
+    pub fn engine(&self) -> Engine {
+        match self.run {
+            Run::Fast(_) => Engine::Fast,
+            Run::Reference(_) => Engine::Reference,
+        }
+    }
+
+    /// Goes back to the beginning; counts are zero again.
+    pub fn reset(&mut self) {
+        match &mut self.run {
+            Run::Fast(fast) => fast.reset(),
+            Run::Reference(reference) => reference.reset(),
+        }
+    }
+
+    /// The program that runs.
+    pub fn program(&self) -> &Arc<Program> {
+        match &self.run {
+            Run::Fast(fast) => fast.program(),
+            Run::Reference(reference) => reference.program(),
+        }
+    }
+
+    /// How many steps have been run since the beginning.
+    pub fn n_steps(&self) -> u64 {
+        match &self.run {
+            Run::Fast(fast) => fast.n_steps(0),
+            Run::Reference(reference) => reference.n_steps(),
+        }
+    }
+
+    /// What happened since the beginning, by core. Cores that the host plays have nothing here.
+    pub fn events(&self) -> &[Events] {
+        match &self.run {
+            Run::Fast(fast) => fast.events(0),
+            Run::Reference(reference) => reference.events(),
+        }
+    }
+
+    /// What happened in the last step, by core. Cores that the host plays have nothing here.
+    pub fn step_events(&self) -> &[Events] {
+        match &self.run {
+            Run::Fast(fast) => fast.step_events(0),
+            Run::Reference(reference) => reference.step_events(),
+        }
+    }
+
+    /// What the host did since the beginning: what it sent, and the cores that it plays.
+    pub fn host_events(&self) -> Events {
+        match &self.run {
+            Run::Fast(fast) => fast.host_events(0),
+            Run::Reference(reference) => reference.host_events(),
+        }
+    }
+
+    /// Runs one step, in which the host sends `token` if there is one.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Token`], which leaves the run as it was; [`EmulatorError::Fault`].
+    pub fn step(&mut self, token: Option<u32>) -> Result<StepOutput, EmulatorError> {
+        Ok(StepOutput { logits: self.advance(&[token], None::<&mut ()>)?.pop() })
+    }
+
+    /// Runs one step while `observer` looks on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_observed(
+        &mut self,
+        token: Option<u32>,
+        observer: &mut impl Observer,
+    ) -> Result<StepOutput, EmulatorError> {
+        Ok(StepOutput { logits: self.advance(&[token], Some(observer))?.pop() })
+    }
+
+    /// Runs one token through an idle program (*fall-through*) and returns its logits, `[n_outputs]`.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn generate(&mut self, token: u32) -> Result<Vec<i32>, EmulatorError> {
+        self.fall_through(token, None::<&mut ()>)
+    }
+
+    /// As [`generate`](Self::generate), while `observer` looks on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn generate_observed(&mut self, token: u32, observer: &mut impl Observer) -> Result<Vec<i32>, EmulatorError> {
+        self.fall_through(token, Some(observer))
+    }
+
+    /// Sends a token every step (*pipelined*), then runs until all logits have come; returns them in the tokens' order,
+    /// `[n_tokens][n_outputs]`. The integers are those of [`generate`](Self::generate).
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn prefill(&mut self, tokens: &[u32]) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        self.pipelined(tokens, None::<&mut ()>)
+    }
+
+    /// As [`prefill`](Self::prefill), while `observer` looks on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn prefill_observed(
+        &mut self,
+        tokens: &[u32],
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        self.pipelined(tokens, Some(observer))
+    }
+
+    fn fall_through(&mut self, token: u32, observer: Option<&mut impl Observer>) -> Result<Vec<i32>, EmulatorError> {
+        let mut logits = self.pipelined(&[token], observer)?;
+        Ok(logits.pop().expect("invariant: the last logits are due in the step that empties the queue"))
+    }
+
+    fn pipelined(
+        &mut self,
+        tokens: &[u32],
+        observer: Option<&mut impl Observer>,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        let mut inputs: Vec<_> = tokens.iter().copied().map(Some).collect();
+        let n_steps = match &self.run {
+            Run::Fast(fast) => fast.steps_to_drain(0, tokens.len()),
+            Run::Reference(reference) => reference.steps_to_drain(tokens.len()),
+        };
+        inputs.resize(n_steps, None);
+        self.advance(&inputs, observer)
+    }
+
+    /// Runs a step for each input; gives the logits that were due.
+    fn advance(
+        &mut self,
+        inputs: &[Option<u32>],
+        observer: Option<&mut impl Observer>,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        match &mut self.run {
+            Run::Fast(fast) => match observer {
+                Some(observer) => fast.advance_observed(inputs, observer),
+                None => Ok(fast.advance(&[inputs])?.pop().unwrap_or_default()),
+            },
+            Run::Reference(reference) => match observer {
+                Some(observer) => reference.advance(inputs, observer),
+                None => reference.advance(inputs, &mut ()),
+            },
+        }
+    }
+}

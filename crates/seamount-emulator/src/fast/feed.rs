@@ -1,0 +1,101 @@
+//! What a stage hears in a block of steps: the payloads of many sources side by side, ready for the kernels.
+
+use super::kernels::{Kernel, Payloads, SOURCES};
+use super::outbox::Sent;
+use super::part::Part;
+use super::plan::Feed;
+use super::sources::Source;
+
+/// The steps that a stream runs in a block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Span {
+    pub first: u64,
+    pub n: u64,
+    /// Those of them in which logits are due.
+    pub due: Vec<u64>,
+}
+
+/// What the host has sent to a stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostSent {
+    pub embedding: Sent,
+    pub tick: Sent,
+}
+
+/// A feed's payloads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    /// (stream, step of arrival) of each row, ascending.
+    pub rows: Vec<(usize, u64)>,
+    pub payloads: Payloads,
+}
+
+impl Span {
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.n
+    }
+}
+
+impl Heard {
+    /// Gathers what arrives in the spans. `parts` is `[part][stream]`.
+    pub(super) fn gather(
+        &mut self,
+        feed: &Feed,
+        parts: &[Vec<Part>],
+        host: &[HostSent],
+        spans: &[Span],
+        kernel: Kernel,
+    ) {
+        let sent = |source, stream: usize| -> (&Sent, u64) {
+            // Neurons are heard in the next step, the host in the same one.
+            match source {
+                Source::Part(part, port) => (&parts[part][stream].sent[port], feed.delay_steps + 1),
+                Source::Embedding => (&host[stream].embedding, feed.delay_steps),
+                Source::Tick => (&host[stream].tick, feed.delay_steps),
+            }
+        };
+        self.rows.clear();
+        for (stream, span) in spans.iter().enumerate() {
+            let first = self.rows.len();
+            let mut last = None;
+            for segment in &feed.segments {
+                // Segments of one port follow each other.
+                if last.replace(segment.source) == Some(segment.source) {
+                    continue;
+                }
+                let (sent, lag) = sent(segment.source, stream);
+                let arrivals = sent.steps.iter().map(|step| step + lag);
+                let arrivals = arrivals.filter(|step| (span.first..span.end()).contains(step));
+                self.rows.extend(arrivals.map(|step| (stream, step)));
+            }
+            self.rows[first..].sort_unstable();
+        }
+        self.rows.dedup();
+
+        let payloads = &mut self.payloads;
+        payloads.n_sources = feed.n_sources.next_multiple_of(SOURCES);
+        payloads.values.clear();
+        payloads.values.resize(self.rows.len() * payloads.n_sources, 0);
+        let one_to_one = feed.is_one_to_one();
+        for (stream, span) in spans.iter().enumerate() {
+            for segment in &feed.segments {
+                let (sent, lag) = sent(segment.source, stream);
+                let n_neurons = sent.payloads.len() / sent.steps.len().max(1);
+                for (row, step) in sent.steps.iter().map(|step| step + lag).enumerate() {
+                    if !(span.first..span.end()).contains(&step) {
+                        continue;
+                    }
+                    let at = self.rows.binary_search(&(stream, step)).expect("invariant: the row was put there");
+                    let from = &sent.payloads[row * n_neurons + segment.first..][..segment.n];
+                    let to = &mut payloads.values[at * payloads.n_sources + segment.at..][..segment.n];
+                    if one_to_one {
+                        to.copy_from_slice(from);
+                    } else {
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                    }
+                }
+            }
+        }
+        kernel.prepare(payloads, feed.needs_digits);
+    }
+}

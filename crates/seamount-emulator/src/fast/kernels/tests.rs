@@ -1,0 +1,126 @@
+//! Every kernel against sums that are written down plainly, over values at the edges.
+
+use proptest::prelude::*;
+use seamount_program::rows::{pack_dense2, pack_dense8};
+
+use super::*;
+
+/// Payloads around the places where digits change, and where words end.
+const EDGES: [i32; 20] = [
+    0,
+    1,
+    -1,
+    127,
+    128,
+    -128,
+    -129,
+    255,
+    32_639,
+    32_640,
+    32_767,
+    -32_768,
+    -32_896,
+    -32_897,
+    8_388_607,
+    -8_388_608,
+    0x7f7f_7f7f,
+    0x7f7f_7f80,
+    i32::MAX,
+    i32::MIN,
+];
+
+fn value() -> impl Strategy<Value = i32> {
+    prop_oneof![proptest::sample::select(&EDGES[..]), -32_768..32_768_i32, any::<i32>()]
+}
+
+fn kernels() -> impl Iterator<Item = Kernel> {
+    [Kernel::Portable, Kernel::Avx2, Kernel::Avx512].into_iter().filter(|kernel| kernel.is_available())
+}
+
+/// Rows of payloads, `[row][source]`, some of them of values of 16 bits only.
+fn payloads(n_sources: usize) -> impl Strategy<Value = Vec<Vec<i32>>> {
+    let wide = proptest::collection::vec(proptest::collection::vec(value(), n_sources), 0..12);
+    let narrow = proptest::collection::vec(proptest::collection::vec(-32_768..32_640_i32, n_sources), 0..20);
+    prop_oneof![wide, narrow]
+}
+
+/// Weights, `[source][neuron]`, and payloads.
+fn case(weights: impl Strategy<Value = i8> + Clone) -> impl Strategy<Value = (Vec<Vec<i8>>, Vec<Vec<i32>>)> {
+    (1..70_usize, 1..50_usize).prop_flat_map(move |(n_sources, n_neurons)| {
+        let row = proptest::collection::vec(weights.clone(), n_neurons);
+        (proptest::collection::vec(row, n_sources), payloads(n_sources))
+    })
+}
+
+fn prepared(kernel: Kernel, rows: &[Vec<i32>], n_sources: usize) -> Payloads {
+    let n_padded = n_sources.next_multiple_of(SOURCES);
+    let values = rows.iter().flat_map(|row| {
+        let mut row = row.clone();
+        row.resize(n_padded, 0);
+        row
+    });
+    let mut payloads = Payloads { n_sources: n_padded, values: values.collect(), ..Payloads::default() };
+    kernel.prepare(&mut payloads, true);
+    payloads
+}
+
+/// The sums modulo 2³², on top of 7.
+#[expect(clippy::cast_possible_truncation, reason = "sums are compared modulo 2³²")]
+fn expected(weights: &[Vec<i8>], rows: &[Vec<i32>]) -> Vec<Vec<i32>> {
+    let sum = |neuron: usize, row: &[i32]| {
+        let products = weights.iter().zip(row).map(|(weights, &value)| i64::from(weights[neuron]) * i64::from(value));
+        (products.sum::<i64>() + 7) as i32
+    };
+    rows.iter().map(|row| (0..weights[0].len()).map(|neuron| sum(neuron, row)).collect()).collect()
+}
+
+fn check(kernel: Kernel, matrix: &Packed, weights: &[Vec<i8>], rows: &[Vec<i32>]) {
+    for (source, weights) in weights.iter().enumerate() {
+        for (neuron, &weight) in weights.iter().enumerate() {
+            assert_eq!(matrix.weight(neuron, source), i32::from(weight), "{kernel:?}");
+        }
+    }
+    let n_neurons = matrix.n_neurons();
+    let payloads = prepared(kernel, rows, weights.len());
+    let mut out = vec![7; rows.len() * n_neurons];
+    kernel.multiply(matrix, &payloads, &mut out);
+    let found: Vec<&[i32]> = out.chunks_exact(n_neurons).map(|row| &row[..weights[0].len()]).collect();
+    assert_eq!(found, expected(weights, rows), "{kernel:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn ternary_weights((weights, rows) in case(-1..=1_i8)) {
+        let packed: Vec<_> = weights.iter().map(|row| pack_dense2(row).expect("ternary weights")).collect();
+        let packed: Vec<&[u8]> = packed.iter().map(Vec::as_slice).collect();
+        for kernel in kernels() {
+            check(kernel, &kernel.pack_ternary(&packed, weights[0].len()), &weights, &rows);
+        }
+    }
+
+    #[test]
+    fn weights_of_a_byte((weights, rows) in case(prop_oneof![Just(-128_i8), Just(127_i8), any::<i8>()])) {
+        let packed: Vec<_> = weights.iter().map(|row| pack_dense8(row)).collect();
+        let packed: Vec<&[u8]> = packed.iter().map(Vec::as_slice).collect();
+        for kernel in kernels() {
+            check(kernel, &Packed::bytes(&packed, weights[0].len()), &weights, &rows);
+        }
+    }
+}
+
+/// The largest sums that one row gives: many sources, all weights and payloads at the edge.
+#[test]
+fn long_rows_of_the_largest_payloads() {
+    for (weight, value) in [(1, 32_639), (-1, -32_896), (1, -32_768), (-1, 32_767)] {
+        let weights = vec![vec![weight; 17]; 5000];
+        let packed = pack_dense2(&weights[0]).expect("ternary weights");
+        for kernel in kernels() {
+            let matrix = kernel.pack_ternary(&vec![packed.as_slice(); 5000], 17);
+            for n_rows in [1, 2, 9] {
+                check(kernel, &matrix, &weights, &vec![vec![value; 5000]; n_rows]);
+            }
+        }
+    }
+}

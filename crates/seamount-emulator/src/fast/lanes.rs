@@ -1,0 +1,593 @@
+//! Microcode over many neurons at once: one instruction at a time for a whole part of a slice.
+//!
+//! Registers, slots and accumulators are arrays with one lane a neuron, so that the compiler makes vector instructions of
+//! every loop. Neurons take different ways at `SKP_C` and `JMP_C`: then those that are at the lowest address run, under a
+//! mask, until they meet the others. Each neuron's run depends on nothing but its own lane, so any order of the lanes
+//! gives the reference's integers.
+//!
+//! The number of lanes is a multiple of [`LANES`]; those past the last neuron repeat it, and are never counted.
+
+use std::ops::BitOrAssign;
+
+use seamount_microcode::semantics::{self, Outcome, Word};
+use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
+
+use super::kernels::LANES;
+use super::outbox::Outbox;
+use crate::error::FaultKind;
+
+/// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
+#[derive(Clone, Debug)]
+pub(super) struct Neurons {
+    pub n: usize,
+    pub slots: Vec<Vec<i32>>,
+    pub accumulators: Vec<Vec<i32>>,
+    /// Whether an accumulator may hold anything but zeros.
+    pub is_charged: Vec<bool>,
+}
+
+/// What a run of all neurons did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    pub instructions: u64,
+    pub saturations: u64,
+    /// Whether a slot or an accumulator has another value than before.
+    pub changed: bool,
+}
+
+/// Registers and masks, kept from run to run for their memory.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    registers: Vec<Vec<i32>>,
+    spare: Vec<i32>,
+    flag: Vec<i32>,
+    waiting: Vec<(usize, Option<Vec<i32>>)>,
+    /// How often each lane has taken each jump that has a bound.
+    taken: Vec<(usize, Vec<u16>)>,
+}
+
+/// A word of [`Word`], whose bounds stand ready. Words of fewer than 32 bits add without leaving an `i32`.
+#[derive(Clone, Copy)]
+struct Range {
+    word: Word,
+    min: i32,
+    max: i32,
+}
+
+/// The lanes that run; all of them if `None`.
+type Mask = Option<Vec<i32>>;
+
+struct Machine<'a, 'o, 'p> {
+    range: Range,
+    neurons: &'a mut Neurons,
+    scratch: &'a mut Scratch,
+    outbox: &'o mut Outbox<'p>,
+    done: Done,
+    watch: bool,
+}
+
+/// Lanes, rounded up.
+pub(super) fn padded(n: usize) -> usize {
+    n.next_multiple_of(LANES)
+}
+
+impl Neurons {
+    /// Neurons whose slots hold `slots`, `[neuron, slot]`.
+    pub(super) fn new(n: usize, slots: &[i32], n_slots: usize, n_accumulators: usize) -> Self {
+        let lane = |lane: usize| lane.min(n - 1);
+        let slot = |slot| (0..padded(n)).map(|k| slots[lane(k) * n_slots + slot]).collect();
+        Self {
+            n,
+            slots: (0..n_slots).map(slot).collect(),
+            accumulators: vec![vec![0; padded(n)]; n_accumulators],
+            is_charged: vec![false; n_accumulators],
+        }
+    }
+
+    /// Runs the body once. With `watch` it is found out whether anything changed.
+    #[inline(always)]
+    pub(super) fn run(
+        &mut self,
+        instructions: &[Instr],
+        word: Word,
+        scratch: &mut Scratch,
+        outbox: &mut Outbox<'_>,
+        watch: bool,
+    ) -> Done {
+        scratch.resize(padded(self.n));
+        let range = Range { word, min: word.min(), max: word.max() };
+        let mut machine = Machine { range, neurons: self, scratch, outbox, done: Done::default(), watch };
+        machine.run(instructions);
+        machine.done
+    }
+}
+
+impl Scratch {
+    /// Makes room for the registers of a body's neurons.
+    pub(super) fn prepare(&mut self, n_registers: usize) {
+        if self.registers.len() < n_registers {
+            self.registers.resize_with(n_registers, || vec![0; self.spare.len()]);
+        }
+    }
+
+    fn resize(&mut self, n_lanes: usize) {
+        if self.spare.len() != n_lanes {
+            for lanes in self.registers.iter_mut().chain([&mut self.spare, &mut self.flag]) {
+                lanes.resize(n_lanes, 0);
+            }
+        }
+        self.taken.clear();
+        self.waiting.clear();
+    }
+}
+
+impl Machine<'_, '_, '_> {
+    #[inline(always)]
+    fn run(&mut self, instructions: &[Instr]) {
+        let mut pc = 0;
+        let mut mask: Mask = None;
+        loop {
+            if !self.scratch.waiting.is_empty() {
+                (pc, mask) = self.lowest(pc, mask);
+            }
+            let Some(&instr) = instructions.get(pc) else {
+                // Lanes that wait are behind; there are none if the lowest address is past the end.
+                return;
+            };
+            self.done.instructions += self.count(mask.as_deref());
+            match instr {
+                Instr::JmpC { when, target, max } => {
+                    let jumps = self.taking(when, mask.as_deref());
+                    self.jump(&mut pc, &mut mask, usize::from(target), max, jumps);
+                }
+                Instr::SkpC { when } => {
+                    let when = match when {
+                        Polarity::True => Condition::True,
+                        Polarity::False => Condition::False,
+                    };
+                    let skips = self.taking(when, mask.as_deref());
+                    let target = pc + 2;
+                    self.jump(&mut pc, &mut mask, target, None, skips);
+                }
+                Instr::RmwLd { .. }
+                | Instr::RmwSt { .. }
+                | Instr::RmwXchg { .. }
+                | Instr::RmwAdd { .. }
+                | Instr::Rdc { .. }
+                | Instr::Mov { .. }
+                | Instr::Sel { .. }
+                | Instr::And { .. }
+                | Instr::Or { .. }
+                | Instr::Shl { .. }
+                | Instr::Add { .. }
+                | Instr::Neg { .. }
+                | Instr::Min { .. }
+                | Instr::MulShr { .. }
+                | Instr::Lt { .. }
+                | Instr::Ge { .. }
+                | Instr::Eq { .. }
+                | Instr::Spike { .. }
+                | Instr::Probe { .. } => {
+                    self.execute(instr, pc, mask.as_deref());
+                    pc += 1;
+                }
+            }
+        }
+    }
+
+    /// Neurons among the lanes that run.
+    #[inline(always)]
+    fn count(&self, mask: Option<&[i32]>) -> u64 {
+        match mask {
+            None => self.neurons.n as u64,
+            Some(mask) => mask[..self.neurons.n].iter().map(|&on| u64::from(on != 0)).sum(),
+        }
+    }
+
+    /// The lanes at the lowest address, all others waiting.
+    fn lowest(&mut self, pc: usize, mask: Mask) -> (usize, Mask) {
+        let waiting = &mut self.scratch.waiting;
+        waiting.push((pc, mask));
+        let at = waiting.iter().map(|&(pc, _)| pc).min().expect("invariant: some lanes wait");
+        let mut all: Option<Vec<i32>> = None;
+        waiting.retain_mut(|(pc, mask)| {
+            if *pc != at {
+                return true;
+            }
+            let mask = mask.take().expect("invariant: lanes that wait are not all of them");
+            match &mut all {
+                None => all = Some(mask),
+                Some(all) => all.iter_mut().zip(mask).for_each(|(all, on)| *all |= on),
+            }
+            false
+        });
+        // Once all have met, there is no mask.
+        (at, all.filter(|_| !waiting.is_empty()))
+    }
+
+    /// Which lanes take a branch: all, none, or those of a mask, which is a part of the lanes that run.
+    #[inline(always)]
+    fn taking(&self, when: Condition, mask: Option<&[i32]>) -> Taking {
+        let invert = match when {
+            Condition::Always => return Taking::All,
+            Condition::True => 0,
+            Condition::False => -1,
+        };
+        let (mut any, mut every) = (0, -1);
+        match mask {
+            None => {
+                for &flag in &self.scratch.flag {
+                    any |= flag ^ invert;
+                    every &= flag ^ invert;
+                }
+            }
+            Some(mask) => {
+                for (&flag, &on) in self.scratch.flag.iter().zip(mask) {
+                    any |= (flag ^ invert) & on;
+                    every &= (flag ^ invert) | !on;
+                }
+            }
+        }
+        if any == 0 {
+            return Taking::None;
+        }
+        if every == -1 {
+            return Taking::All;
+        }
+        let on = |k: usize| mask.map_or(-1, |mask| mask[k]);
+        Taking::Some(self.scratch.flag.iter().enumerate().map(|(k, &flag)| (flag ^ invert) & on(k)).collect())
+    }
+
+    fn jump(&mut self, pc: &mut usize, mask: &mut Mask, target: usize, max: Option<u16>, mut taking: Taking) {
+        if let Some(max) = max {
+            taking = self.count_jump(*pc, mask.as_deref(), max, taking);
+        }
+        match taking {
+            Taking::None => *pc += 1,
+            Taking::All => *pc = target,
+            Taking::Some(jumping) => {
+                let mut staying = mask.take().unwrap_or_else(|| vec![-1; jumping.len()]);
+                staying.iter_mut().zip(&jumping).for_each(|(stays, &jumps)| *stays &= !jumps);
+                self.scratch.waiting.push((target, Some(jumping)));
+                *mask = Some(staying);
+                *pc += 1;
+            }
+        }
+    }
+
+    /// Counts a jump that has a bound. A lane that has reached it is at fault, and does not jump.
+    fn count_jump(&mut self, pc: usize, mask: Option<&[i32]>, max: u16, taking: Taking) -> Taking {
+        let n_lanes = padded(self.neurons.n);
+        let mut jumping = match taking {
+            Taking::None => return Taking::None,
+            Taking::All => mask.map_or_else(|| vec![-1; n_lanes], <[i32]>::to_vec),
+            Taking::Some(jumping) => jumping,
+        };
+        let taken = &mut self.scratch.taken;
+        let at = taken.iter().position(|&(jump, _)| jump == pc).unwrap_or_else(|| {
+            taken.push((pc, vec![0; n_lanes]));
+            taken.len() - 1
+        });
+        for (lane, (jumps, times)) in jumping.iter_mut().zip(&mut taken[at].1).enumerate() {
+            if *jumps == 0 {
+                continue;
+            }
+            if *times == max {
+                *jumps = 0;
+                self.outbox.fault(lane, pc, FaultKind::LoopBound { max });
+            } else {
+                *times += 1;
+            }
+        }
+        let n_running = mask.map_or(n_lanes, |mask| mask.iter().filter(|&&on| on != 0).count());
+        match jumping.iter().filter(|&&jumps| jumps != 0).count() {
+            0 => Taking::None,
+            n if n == n_running => Taking::All,
+            _ => Taking::Some(jumping),
+        }
+    }
+
+    #[inline(always)]
+    fn execute(&mut self, instr: Instr, pc: usize, mask: Option<&[i32]>) {
+        let Range { word, min, max } = self.range;
+        let narrow = word.bits() < 32;
+        match instr {
+            Instr::RmwLd { rd, slot } => {
+                self.scratch.spare.copy_from_slice(&self.neurons.slots[slot.index()]);
+                self.keep(rd.index(), mask);
+            }
+            Instr::RmwSt { slot, ra } => {
+                self.scratch.spare.copy_from_slice(&self.scratch.registers[ra.index()]);
+                self.store(slot.index(), mask);
+            }
+            Instr::RmwXchg { rd, slot, ra } => {
+                self.scratch.spare.copy_from_slice(&self.scratch.registers[ra.index()]);
+                self.store(slot.index(), mask);
+                // The spare now holds the old words.
+                self.keep(rd.index(), mask);
+            }
+            Instr::RmwAdd { rd, slot, ra } => {
+                let Scratch { registers, spare, .. } = &mut *self.scratch;
+                let (old, ra) = (&self.neurons.slots[slot.index()], &registers[ra.index()]);
+                let mut lost = 0;
+                for ((sum, &a), &b) in spare.iter_mut().zip(old).zip(ra) {
+                    let outcome = semantics::add(word, a, b);
+                    lost |= i32::from(outcome.saturated);
+                    *sum = outcome.value;
+                }
+                if lost != 0 {
+                    let outcomes = old.iter().zip(ra).map(|(&a, &b)| semantics::add(word, a, b).saturated);
+                    self.done.saturations += count(outcomes, self.neurons.n, mask);
+                }
+                self.store(slot.index(), mask);
+                self.scratch.spare.copy_from_slice(&self.neurons.slots[slot.index()]);
+                self.keep(rd.index(), mask);
+            }
+            Instr::Rdc { rd, acc } => self.read_and_clear(rd.index(), acc.index(), mask),
+            Instr::Mov { rd, src } => {
+                match src {
+                    Src::Reg(reg) => self.scratch.spare.copy_from_slice(&self.scratch.registers[reg.index()]),
+                    Src::Imm(value) => self.scratch.spare.fill(value),
+                }
+                self.keep(rd.index(), mask);
+            }
+            Instr::Sel { rd, ra, src } => {
+                let Scratch { registers, spare, flag, .. } = &mut *self.scratch;
+                let a = &registers[ra.index()];
+                match src {
+                    Src::Reg(b) => {
+                        for (((out, &a), &b), &flag) in spare.iter_mut().zip(a).zip(&registers[b.index()]).zip(&*flag) {
+                            *out = if flag != 0 { a } else { b };
+                        }
+                    }
+                    Src::Imm(b) => {
+                        for ((out, &a), &flag) in spare.iter_mut().zip(a).zip(&*flag) {
+                            *out = if flag != 0 { a } else { b };
+                        }
+                    }
+                }
+                self.keep(rd.index(), mask);
+            }
+            Instr::And { rd, ra, src } => {
+                self.plain(ra.index(), src, semantics::and);
+                self.keep(rd.index(), mask);
+            }
+            Instr::Or { rd, ra, src } => {
+                self.plain(ra.index(), src, semantics::or);
+                self.keep(rd.index(), mask);
+            }
+            Instr::Min { rd, ra, src } => {
+                self.plain(ra.index(), src, semantics::min);
+                self.keep(rd.index(), mask);
+            }
+            Instr::Shl { rd, ra, src } => {
+                match src {
+                    Src::Imm(amount) if amount < 0 => {
+                        let places = amount.unsigned_abs().min(31);
+                        self.plain(ra.index(), Src::Imm(0), |a, _| a >> places);
+                    }
+                    Src::Imm(amount) if amount.unsigned_abs() < word.bits() => {
+                        let (low, high) = (min >> amount, max >> amount);
+                        let shift = move |a: i32, _| {
+                            let shifted = a << amount;
+                            let value = if a > high { max } else { shifted };
+                            (if a < low { min } else { value }, i32::from(a > high || a < low))
+                        };
+                        self.saturating(ra.index(), src, mask, shift);
+                    }
+                    Src::Imm(_) | Src::Reg(_) => {
+                        self.saturating(ra.index(), src, mask, by_outcome(|a, b| semantics::shl(word, a, b)));
+                    }
+                }
+                self.keep(rd.index(), mask);
+            }
+            Instr::Add { rd, ra, src } => {
+                if narrow {
+                    let add = move |a: i32, b: i32| {
+                        let sum = a.wrapping_add(b);
+                        let value = sum.min(max).max(min);
+                        (value, value ^ sum)
+                    };
+                    self.saturating(ra.index(), src, mask, add);
+                } else {
+                    self.saturating(ra.index(), src, mask, by_outcome(|a, b| semantics::add(word, a, b)));
+                }
+                self.keep(rd.index(), mask);
+            }
+            Instr::Neg { rd, ra } => {
+                let negate = move |a: i32, _| {
+                    let value = if a == min { max } else { a.wrapping_neg() };
+                    (value, i32::from(a == min))
+                };
+                self.saturating(ra.index(), Src::Imm(0), mask, negate);
+                self.keep(rd.index(), mask);
+            }
+            Instr::MulShr { rd, ra, src, shift, rounding } => {
+                let half = match rounding {
+                    Rounding::HalfUp if shift > 0 => 1_i64 << (shift - 1),
+                    Rounding::HalfUp | Rounding::Floor => 0,
+                };
+                let (low, high) = (i64::from(min), i64::from(max));
+                #[expect(clippy::cast_possible_truncation, reason = "a clamped value fits its word")]
+                let multiply = move |a: i32, b: i32| {
+                    let product = (i64::from(a) * i64::from(b)).wrapping_add(half) >> shift;
+                    let value = product.min(high).max(low);
+                    (value as i32, value ^ product)
+                };
+                self.saturating(ra.index(), src, mask, multiply);
+                self.keep(rd.index(), mask);
+            }
+            Instr::Lt { ra, src } => self.compare(ra.index(), src, mask, semantics::lt),
+            Instr::Ge { ra, src } => self.compare(ra.index(), src, mask, semantics::ge),
+            Instr::Eq { ra, src } => self.compare(ra.index(), src, mask, semantics::eq),
+            Instr::Spike { port, ra } => {
+                self.outbox.spike(port, &self.scratch.registers[ra.index()], mask, pc);
+            }
+            Instr::Probe { probe, ra } => self.outbox.probe(probe, &self.scratch.registers[ra.index()], mask),
+            Instr::SkpC { .. } | Instr::JmpC { .. } => unreachable!("invariant: branches are not executed here"),
+        }
+    }
+
+    /// Puts the spare lanes in a register; those that do not run keep theirs. What was there is in the spare lanes.
+    #[inline(always)]
+    fn keep(&mut self, register: usize, mask: Option<&[i32]>) {
+        let Scratch { registers, spare, .. } = &mut *self.scratch;
+        blend(spare, &registers[register], mask);
+        std::mem::swap(spare, &mut registers[register]);
+    }
+
+    /// Puts the spare lanes in a slot, as [`keep`](Self::keep).
+    #[inline(always)]
+    fn store(&mut self, slot: usize, mask: Option<&[i32]>) {
+        let (spare, words) = (&mut self.scratch.spare, &mut self.neurons.slots[slot]);
+        blend(spare, words, mask);
+        self.done.changed |= self.watch && spare != words;
+        std::mem::swap(spare, words);
+    }
+
+    #[inline(always)]
+    fn read_and_clear(&mut self, rd: usize, acc: usize, mask: Option<&[i32]>) {
+        let Neurons { n, accumulators, is_charged, .. } = &mut *self.neurons;
+        if !is_charged[acc] {
+            self.scratch.spare.fill(0);
+            self.keep(rd, mask);
+            return;
+        }
+        let Range { min, max, .. } = self.range;
+        let sums = &mut accumulators[acc];
+        let mut lost = 0;
+        for (out, &sum) in self.scratch.spare.iter_mut().zip(&*sums) {
+            let value = sum.min(max).max(min);
+            lost |= value ^ sum;
+            *out = value;
+        }
+        if lost != 0 {
+            let outcomes = sums.iter().map(|&sum| sum < min || sum > max);
+            self.done.saturations += count(outcomes, *n, mask);
+        }
+        match mask {
+            None => {
+                sums.fill(0);
+                is_charged[acc] = false;
+            }
+            Some(mask) => sums.iter_mut().zip(mask).for_each(|(sum, &on)| *sum &= !on),
+        }
+        self.done.changed = true;
+        self.keep(rd, mask);
+    }
+
+    /// Computes the spare lanes where nothing can be lost.
+    #[inline(always)]
+    fn plain(&mut self, ra: usize, src: Src, compute: impl Fn(i32, i32) -> i32) {
+        let Scratch { registers, spare, .. } = &mut *self.scratch;
+        let a = &registers[ra];
+        match src {
+            Src::Reg(b) => {
+                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
+                    *out = compute(a, b);
+                }
+            }
+            Src::Imm(b) => {
+                for (out, &a) in spare.iter_mut().zip(a) {
+                    *out = compute(a, b);
+                }
+            }
+        }
+    }
+
+    /// Computes the spare lanes. `compute` gives a value and something other than zero if it was saturated; only if that
+    /// happens at all are the saturations counted.
+    #[inline(always)]
+    fn saturating<L: Copy + Default + PartialEq + BitOrAssign>(
+        &mut self,
+        ra: usize,
+        src: Src,
+        mask: Option<&[i32]>,
+        compute: impl Fn(i32, i32) -> (i32, L),
+    ) {
+        let Scratch { registers, spare, .. } = &mut *self.scratch;
+        let a = &registers[ra];
+        let mut lost = L::default();
+        match src {
+            Src::Reg(b) => {
+                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
+                    let (value, saturated) = compute(a, b);
+                    lost |= saturated;
+                    *out = value;
+                }
+            }
+            Src::Imm(b) => {
+                for (out, &a) in spare.iter_mut().zip(a) {
+                    let (value, saturated) = compute(a, b);
+                    lost |= saturated;
+                    *out = value;
+                }
+            }
+        }
+        if lost == L::default() {
+            return;
+        }
+        let is_lost = |a, b| compute(a, b).1 != L::default();
+        self.done.saturations += match src {
+            Src::Reg(b) => {
+                let lost = a.iter().zip(&registers[b.index()]).map(|(&a, &b)| is_lost(a, b));
+                count(lost, self.neurons.n, mask)
+            }
+            Src::Imm(b) => count(a.iter().map(|&a| is_lost(a, b)), self.neurons.n, mask),
+        };
+    }
+
+    #[inline(always)]
+    fn compare(&mut self, ra: usize, src: Src, mask: Option<&[i32]>, compare: impl Fn(i32, i32) -> bool) {
+        let Scratch { registers, spare, flag, .. } = &mut *self.scratch;
+        let a = &registers[ra];
+        match src {
+            Src::Reg(b) => {
+                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
+                    *out = -i32::from(compare(a, b));
+                }
+            }
+            Src::Imm(b) => {
+                for (out, &a) in spare.iter_mut().zip(a) {
+                    *out = -i32::from(compare(a, b));
+                }
+            }
+        }
+        blend(spare, flag, mask);
+        std::mem::swap(spare, flag);
+    }
+}
+
+enum Taking {
+    None,
+    All,
+    Some(Vec<i32>),
+}
+
+/// Lanes that do not run get the old values.
+#[inline(always)]
+fn blend(new: &mut [i32], old: &[i32], mask: Option<&[i32]>) {
+    if let Some(mask) = mask {
+        for ((new, &old), &on) in new.iter_mut().zip(old).zip(mask) {
+            *new = (*new & on) | (old & !on);
+        }
+    }
+}
+
+/// Neurons among the lanes that run of which something is true.
+#[inline(always)]
+fn count(lanes: impl Iterator<Item = bool>, n: usize, mask: Option<&[i32]>) -> u64 {
+    let n: u32 = match mask {
+        None => lanes.take(n).map(u32::from).sum(),
+        Some(mask) => lanes.zip(&mask[..n]).map(|(is, &on)| u32::from(is && on != 0)).sum(),
+    };
+    n.into()
+}
+
+#[inline(always)]
+fn by_outcome(exact: impl Fn(i32, i32) -> Outcome) -> impl Fn(i32, i32) -> (i32, i32) {
+    move |a, b| {
+        let outcome = exact(a, b);
+        (outcome.value, i32::from(outcome.saturated))
+    }
+}

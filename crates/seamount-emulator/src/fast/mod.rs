@@ -1,0 +1,437 @@
+//! The fast engine: the reference's integers and counts, many at a time.
+//!
+//! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
+//! what neurons hear, `part.rs` what they do with it, `lanes.rs` their microcode, `outbox.rs` what they send, and `kernels/`
+//! the loops that take the time.
+
+mod feed;
+mod kernels;
+mod lanes;
+mod outbox;
+mod part;
+mod plan;
+mod quiet;
+mod sources;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use seamount_program::Program;
+
+pub use self::kernels::Kernel;
+
+use self::feed::{Heard, HostSent, Span};
+use self::outbox::{PartFault, Sent, Shown};
+use self::part::{Block, Part};
+use self::plan::{PartPlan, Plan, PortPlan};
+use crate::error::{EmulatorError, Fault};
+use crate::events::Events;
+use crate::image::index;
+use crate::observer::{Observer, Site};
+use crate::reference::steps_to_drain;
+
+/// Tokens of a stream that are on their way in one block of steps. More would share each read of a weight still better,
+/// but what they send must be kept until the block is over.
+const BLOCK_TOKENS: usize = 32;
+
+/// A program in the middle of a run of some streams.
+#[derive(Clone, Debug)]
+pub(crate) struct Fast {
+    plan: Arc<Plan>,
+    kernel: Kernel,
+    /// `[part][stream]`
+    parts: Vec<Vec<Part>>,
+    streams: Vec<Stream>,
+    /// What the host has sent, by stream.
+    host: Vec<HostSent>,
+    /// Kept from stage to stage for its memory.
+    heard: Vec<Heard>,
+}
+
+/// A text.
+#[derive(Clone, Debug)]
+struct Stream {
+    /// The number of the next step.
+    step: u64,
+    /// The steps in which logits are due.
+    due: VecDeque<u64>,
+    events: Vec<Events>,
+    step_events: Vec<Events>,
+    host_events: Events,
+}
+
+impl Fast {
+    /// `n_streams` runs of `program` at their beginning; `None` if it must be left to the reference.
+    pub(crate) fn new(
+        program: Arc<Program>,
+        n_streams: usize,
+        kernel: Option<Kernel>,
+    ) -> Result<Option<Self>, EmulatorError> {
+        let kernel = kernel.unwrap_or_else(Kernel::fastest);
+        if !kernel.is_available() {
+            return Err(EmulatorError::Kernel(kernel));
+        }
+        let Some(plan) = Plan::new(program, kernel)? else { return Ok(None) };
+        let n_cores = plan.program.cores.len();
+        let stream = Stream {
+            step: 0,
+            due: VecDeque::new(),
+            events: vec![Events::default(); n_cores],
+            step_events: vec![Events::default(); n_cores],
+            host_events: Events::default(),
+        };
+        Ok(Some(Self {
+            kernel,
+            parts: parts(&plan, n_streams),
+            streams: vec![stream; n_streams],
+            host: vec![HostSent::default(); n_streams],
+            heard: Vec::new(),
+            plan: Arc::new(plan),
+        }))
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.parts = parts(&self.plan, self.streams.len());
+        self.host.fill(HostSent::default());
+        for stream in &mut self.streams {
+            stream.step = 0;
+            stream.due.clear();
+            stream.events.fill(Events::default());
+            stream.step_events.fill(Events::default());
+            stream.host_events = Events::default();
+        }
+    }
+
+    pub(crate) fn program(&self) -> &Arc<Program> {
+        &self.plan.program
+    }
+
+    pub(crate) fn n_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    pub(crate) fn n_steps(&self, stream: usize) -> u64 {
+        self.streams[stream].step
+    }
+
+    pub(crate) fn events(&self, stream: usize) -> &[Events] {
+        &self.streams[stream].events
+    }
+
+    pub(crate) fn step_events(&self, stream: usize) -> &[Events] {
+        &self.streams[stream].step_events
+    }
+
+    pub(crate) fn host_events(&self, stream: usize) -> Events {
+        self.streams[stream].host_events
+    }
+
+    /// How many steps it takes to send `n_tokens`, one every step, and to wait for all logits.
+    pub(crate) fn steps_to_drain(&self, stream: usize, n_tokens: usize) -> usize {
+        let Stream { step, due, .. } = &self.streams[stream];
+        steps_to_drain(*step, due.back().copied(), n_tokens, &self.plan.program)
+    }
+
+    /// Runs for each stream a step for each of its inputs; gives the logits that were due.
+    pub(crate) fn advance(&mut self, inputs: &[&[Option<u32>]]) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
+        self.run(inputs, None::<&mut ()>)
+    }
+
+    /// The same of the only stream, while `observer` looks on.
+    pub(crate) fn advance_observed(
+        &mut self,
+        inputs: &[Option<u32>],
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        Ok(self.run(&[inputs], Some(observer))?.pop().unwrap_or_default())
+    }
+
+    fn run(
+        &mut self,
+        inputs: &[&[Option<u32>]],
+        mut observer: Option<&mut impl Observer>,
+    ) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
+        let vocab_size = self.plan.program.host.vocab_size;
+        let is_unknown = |token: &Option<u32>| token.is_some_and(|token| token >= vocab_size);
+        // What comes before a token that does not exist is run, as if the tokens had come one by one.
+        let known: Vec<&[Option<u32>]> =
+            inputs.iter().map(|inputs| inputs.split(is_unknown).next().unwrap_or_default()).collect();
+        let mut rest = known.clone();
+        let mut logits = vec![Vec::new(); self.streams.len()];
+        while rest.iter().any(|rest| !rest.is_empty()) {
+            let mut now = Vec::with_capacity(rest.len());
+            for (stream, rest) in self.streams.iter().zip(&mut rest) {
+                let n_steps = self.plan.steps_of_block(stream.due.len(), rest);
+                let (first, later) = rest.split_at(n_steps);
+                now.push(first);
+                *rest = later;
+            }
+            self.run_block(&now, &mut logits, observer.as_deref_mut())?;
+        }
+        for (inputs, known) in inputs.iter().zip(known) {
+            if let Some(&Some(token)) = inputs.get(known.len()) {
+                return Err(EmulatorError::Token { token, vocab_size });
+            }
+        }
+        Ok(logits)
+    }
+
+    /// Runs some steps of all streams, stage by stage.
+    fn run_block(
+        &mut self,
+        inputs: &[&[Option<u32>]],
+        logits: &mut [Vec<Vec<i32>>],
+        observer: Option<&mut impl Observer>,
+    ) -> Result<(), EmulatorError> {
+        let mut spans = self.send(inputs);
+        let plan = Arc::clone(&self.plan);
+        let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];
+        for stage in &plan.stages {
+            let n_feeds = stage.feeds.len();
+            if self.heard.len() < n_feeds {
+                self.heard.resize_with(n_feeds, Heard::default);
+            }
+            for (heard, feed) in self.heard.iter_mut().zip(&stage.feeds) {
+                heard.gather(feed, &self.parts, &self.host, &spans, self.kernel);
+            }
+            let block = Block {
+                plan: &plan,
+                kernel: self.kernel,
+                spans: &spans,
+                heard: &self.heard[..n_feeds],
+                recording: observer.is_some(),
+            };
+            let (plans, parts) = (&plan.parts[stage.parts.clone()], &mut self.parts[stage.parts.clone()]);
+            if plans.len() == 1 {
+                part::run(&block, &plans[0], &mut parts[0]);
+            } else {
+                parts.par_iter_mut().zip(plans).for_each(|(streams, plan)| part::run(&block, plan, streams));
+            }
+            for (stream, (earliest, span)) in faults.iter_mut().zip(&mut spans).enumerate() {
+                for part in stage.parts.clone() {
+                    let Some(fault) = self.parts[part][stream].fault else { continue };
+                    if earliest.is_none_or(|(at, other)| plan.order(part, &fault) < plan.order(at, &other)) {
+                        *earliest = Some((part, fault));
+                    }
+                }
+                if let Some((_, fault)) = earliest {
+                    // What happens later than the first fault does not matter.
+                    span.n = fault.step + 1 - span.first;
+                }
+            }
+        }
+        if let Some(observer) = observer {
+            self.tell(observer, faults[0]);
+        }
+        if let Some((part, fault)) = faults.into_iter().flatten().next() {
+            return Err(EmulatorError::Fault(plan.fault(part, &fault)));
+        }
+        self.account(&spans);
+        self.read(&spans, logits);
+        for (stream, span) in self.streams.iter_mut().zip(&spans) {
+            stream.step = span.end();
+            stream.due.drain(..span.due.len());
+        }
+        self.forget(&spans);
+        Ok(())
+    }
+
+    /// The host sends the embeddings of the tokens, and ticks.
+    fn send(&mut self, inputs: &[&[Option<u32>]]) -> Vec<Span> {
+        let Self { plan, streams, host, .. } = self;
+        let program = &plan.program.host;
+        let width = index(program.width);
+        let mut spans = Vec::with_capacity(inputs.len());
+        for ((stream, sent), inputs) in streams.iter_mut().zip(host).zip(inputs) {
+            for (step, token) in (stream.step..).zip(*inputs) {
+                let Some(token) = *token else { continue };
+                let row = program.embedding[index(token) * width..][..width].iter().map(|&payload| payload.into());
+                let row: Vec<i32> = row.collect();
+                send_from_host(&plan.embedding, &mut sent.embedding, step, &row, &mut stream.host_events);
+                send_from_host(&plan.tick, &mut sent.tick, step, &[1], &mut stream.host_events);
+                stream.due.push_back(step + u64::from(program.latency_steps) - 1);
+            }
+            let end = stream.step + inputs.len() as u64;
+            let due = stream.due.iter().copied().take_while(|&due| due < end).collect();
+            spans.push(Span { first: stream.step, n: inputs.len() as u64, due });
+        }
+        spans
+    }
+
+    /// Adds up what was counted, by stream and core.
+    fn account(&mut self, spans: &[Span]) {
+        let Self { plan, parts, streams, host, .. } = self;
+        // Spikes that arrive, by their class's list of synaptic operations: in all steps, and in the last one.
+        let mut arrived = vec![vec![(0, 0); plan.synaptic_ops.len()]; streams.len()];
+        for (((stream, span), host), arrived) in streams.iter_mut().zip(spans).zip(host).zip(&mut arrived) {
+            // A stream that does not run keeps the counts of its last step.
+            if span.n > 0 {
+                stream.step_events.fill(Events::default());
+                count_arrivals(&plan.embedding, &host.embedding, 0, span, arrived);
+                count_arrivals(&plan.tick, &host.tick, 0, span, arrived);
+            }
+        }
+        for (part_plan, part) in plan.parts.iter().zip(parts) {
+            for (((part, stream), span), arrived) in part.iter_mut().zip(&mut *streams).zip(spans).zip(&mut arrived) {
+                stream.events[part_plan.core] += std::mem::take(&mut part.events);
+                stream.step_events[part_plan.core] += std::mem::take(&mut part.last_events);
+                for (port, sent) in part_plan.ports.iter().zip(&part.sent) {
+                    count_arrivals(port, sent, 1, span, arrived);
+                }
+            }
+        }
+        for (stream, arrived) in streams.iter_mut().zip(arrived) {
+            for (ops, (n, n_last)) in plan.synaptic_ops.iter().zip(arrived).filter(|(_, (n, _))| *n > 0) {
+                for &(core, ops) in ops {
+                    stream.events[core].synaptic_ops += ops * n;
+                    stream.step_events[core].synaptic_ops += ops * n_last;
+                }
+            }
+            for (core, _) in plan.on_host.iter().enumerate().filter(|&(_, &on_host)| on_host) {
+                stream.host_events += std::mem::take(&mut stream.events[core]);
+                stream.step_events[core] = Events::default();
+            }
+        }
+    }
+
+    /// The host reads the logits that are due.
+    fn read(&self, spans: &[Span], logits: &mut [Vec<Vec<i32>>]) {
+        let n_outputs = index(self.plan.program.host.n_outputs);
+        for (stream, (span, logits)) in spans.iter().zip(logits).enumerate() {
+            let first = logits.len();
+            logits.resize_with(first + span.due.len(), || vec![0; n_outputs]);
+            for (plan, part) in self.plan.parts.iter().zip(&self.parts) {
+                for (port, sent) in
+                    plan.ports.iter().zip(&part[stream].sent).filter(|(port, _)| !port.outputs.is_empty())
+                {
+                    let rows = sent.payloads.chunks_exact(plan.n_neurons);
+                    for (step, payloads) in sent.steps.iter().zip(rows) {
+                        let Ok(at) = span.due.binary_search(step) else { continue };
+                        for run in &port.outputs {
+                            let payloads = &payloads[run.first_neuron..][..run.n];
+                            let outputs = &mut logits[first + at][index(run.first_output)..][..run.n];
+                            outputs.iter_mut().zip(payloads).for_each(|(output, payload)| *output += payload);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets what has been heard by all.
+    fn forget(&mut self, spans: &[Span]) {
+        let Self { plan, parts, host, .. } = self;
+        let forget = |sent: &mut Sent, port: &PortPlan, span: &Span| {
+            sent.forget_before(span.end().saturating_sub(port.delay_steps + 1));
+        };
+        for (part_plan, part) in plan.parts.iter().zip(parts) {
+            for (part, span) in part.iter_mut().zip(spans) {
+                for (sent, port) in part.sent.iter_mut().zip(&part_plan.ports) {
+                    forget(sent, port, span);
+                }
+            }
+        }
+        for (host, span) in host.iter_mut().zip(spans) {
+            forget(&mut host.embedding, &plan.embedding, span);
+            forget(&mut host.tick, &plan.tick, span);
+        }
+    }
+
+    /// Tells an observer what the only stream did, in the order of the reference, up to a fault.
+    fn tell(&mut self, observer: &mut impl Observer, fault: Option<(usize, PartFault)>) {
+        let plan = &self.plan;
+        let mut records: Vec<_> = self
+            .parts
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(part, streams)| streams[0].records.drain(..).map(move |record| (part, record)))
+            .collect();
+        let place = |part: usize, step, neuron: usize, order| {
+            let PartPlan { core, slice, first_in_slice, .. } = plan.parts[part];
+            (step, core, slice, first_in_slice + neuron, order)
+        };
+        records.sort_by_key(|&(part, record)| place(part, record.step, record.neuron, record.order));
+        let end = fault.map(|(part, fault)| place(part, fault.step, fault.neuron, fault.order));
+        for (part, record) in records {
+            if end.is_some_and(|end| place(part, record.step, record.neuron, record.order) >= end) {
+                break;
+            }
+            let site = plan.site(part, record.step, record.neuron);
+            match record.what {
+                Shown::Spike(port, payload) => observer.spike(site, port, payload),
+                Shown::Probe(probe, value) => {
+                    let names = &plan.bodies[plan.parts[part].body].body.probes;
+                    observer.probe(site, probe, &names[probe.index()], value);
+                }
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// How many steps of a stream, of whose tokens some are on their way, are run in one block.
+    fn steps_of_block(&self, n_on_their_way: usize, inputs: &[Option<u32>]) -> usize {
+        if self.is_circular {
+            return inputs.len().min(1);
+        }
+        let mut n_tokens = n_on_their_way;
+        let fits = inputs.iter().enumerate().take_while(|&(step, token)| {
+            n_tokens += usize::from(token.is_some());
+            n_tokens <= BLOCK_TOKENS || step < BLOCK_TOKENS
+        });
+        fits.count()
+    }
+
+    fn site(&self, part: usize, step: u64, neuron: usize) -> Site {
+        let PartPlan { core, group, first_neuron, .. } = self.parts[part];
+        let number = |n: usize| u32::try_from(n).expect("invariant: cores and neurons have 32 bits");
+        Site { step, core: number(core), group, neuron: first_neuron + number(neuron) }
+    }
+
+    /// What makes one fault earlier than another.
+    fn order(&self, part: usize, fault: &PartFault) -> (u64, usize, usize, usize) {
+        let PartPlan { core, slice, first_in_slice, .. } = self.parts[part];
+        (fault.step, core, slice, first_in_slice + fault.neuron)
+    }
+
+    fn fault(&self, part: usize, fault: &PartFault) -> Fault {
+        let Site { step, core, group, neuron } = self.site(part, fault.step, fault.neuron);
+        Fault { step, core, group, neuron, pc: fault.pc, kind: fault.kind }
+    }
+}
+
+fn parts(plan: &Plan, n_streams: usize) -> Vec<Vec<Part>> {
+    plan.parts.iter().map(|part| vec![Part::new(plan, part); n_streams]).collect()
+}
+
+fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32], events: &mut Events) {
+    let mut n_sent = 0;
+    for class in &port.classes {
+        let n = payloads[class.neurons.clone()].iter().filter(|&&payload| payload != 0).count();
+        n_sent += n as u64;
+        events.messages += n as u64 * class.n_messages;
+        sent.counts.push(u32::try_from(n).expect("invariant: a width has 32 bits"));
+    }
+    events.spikes += n_sent;
+    events.zero_payloads += payloads.len() as u64 - n_sent;
+    sent.steps.push(step);
+    sent.payloads.extend_from_slice(payloads);
+}
+
+/// Counts the spikes that arrive in a span, `lag` steps after they were sent: all, and those of its last step.
+fn count_arrivals(port: &PortPlan, sent: &Sent, lag: u64, span: &Span, arrived: &mut [(u64, u64)]) {
+    let n_classes = port.classes.len();
+    for (step, counts) in sent.steps.iter().zip(sent.counts.chunks_exact(n_classes.max(1))) {
+        let arrival = step + lag;
+        if !(span.first..span.end()).contains(&arrival) {
+            continue;
+        }
+        let is_last = arrival + 1 == span.end();
+        for (class, &n) in port.classes.iter().zip(counts) {
+            let (all, last) = &mut arrived[class.synaptic_ops];
+            *all += u64::from(n);
+            *last += if is_last { u64::from(n) } else { 0 };
+        }
+    }
+}

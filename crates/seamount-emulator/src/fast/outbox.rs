@@ -1,0 +1,175 @@
+//! What the neurons of a part send in a step, and what they show.
+
+use seamount_microcode::{PortId, ProbeId};
+
+use super::plan::PortPlan;
+use crate::error::FaultKind;
+use crate::events::Events;
+
+/// What one port of a part has sent to one stream, one row for each step in which anything was sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent {
+    /// The step of each row, ascending.
+    pub steps: Vec<u64>,
+    /// Messages of each class of routes, `[row][class]`.
+    pub counts: Vec<u32>,
+    /// Payloads, zero where nothing was sent, `[row][neuron]`.
+    pub payloads: Vec<i32>,
+}
+
+/// A fault of a part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartFault {
+    pub step: u64,
+    pub neuron: usize,
+    /// Effects of the neuron before the fault.
+    pub order: u32,
+    pub pc: usize,
+    pub kind: FaultKind,
+}
+
+/// Something that an observer is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    pub step: u64,
+    pub neuron: usize,
+    /// Ascending within the neuron's run.
+    pub order: u32,
+    pub what: Shown,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown {
+    Spike(PortId, i32),
+    Probe(ProbeId, i32),
+}
+
+/// Where the spikes and probes of a part go in one step.
+pub(super) struct Outbox<'p> {
+    pub ports: &'p [PortPlan],
+    pub n_neurons: usize,
+    pub payload_bits: u32,
+    pub step: u64,
+    /// Whether logits are due.
+    pub is_due: bool,
+    pub sent: &'p mut [Sent],
+    pub events: Events,
+    pub fault: &'p mut Option<PartFault>,
+    /// What observers are told, if there are any.
+    pub records: Option<&'p mut Vec<Record>>,
+    pub order: u32,
+}
+
+impl Outbox<'_> {
+    /// `SPIKE` of all lanes that run.
+    pub(super) fn spike(&mut self, port: PortId, values: &[i32], mask: Option<&[i32]>, pc: usize) {
+        let values = &values[..self.n_neurons];
+        let masked: Vec<i32>;
+        let (payloads, n_running) = match mask {
+            None => (values, values.len()),
+            Some(mask) => {
+                masked = values.iter().zip(mask).map(|(&value, &on)| value & on).collect();
+                (masked.as_slice(), mask[..values.len()].iter().filter(|&&on| on != 0).count())
+            }
+        };
+        let plan = &self.ports[port.index()];
+        self.check(plan, payloads, pc);
+        if self.records.is_some() {
+            let shown = payloads.iter().map(|&payload| (payload != 0).then_some(Shown::Spike(port, payload)));
+            self.record(shown);
+        }
+        let sent = &mut self.sent[port.index()];
+        let first_count = sent.counts.len();
+        let is_first = sent.steps.last() != Some(&self.step);
+        let mut n_sent = 0;
+        for class in &plan.classes {
+            let n = count_nonzero(&payloads[class.neurons.clone()]);
+            n_sent += n;
+            self.events.messages += n * class.n_messages;
+            self.events.hops += n * class.hops;
+            self.events.chip_crossings += n * class.chip_crossings;
+            sent.counts.push(u32::try_from(n).expect("invariant: a slice has at most 65536 neurons"));
+        }
+        self.events.spikes += n_sent;
+        self.events.zero_payloads += n_running as u64 - n_sent;
+        if n_sent == 0 || !plan.leads_anywhere() {
+            sent.counts.truncate(first_count);
+        } else if is_first {
+            sent.steps.push(self.step);
+            sent.payloads.extend_from_slice(payloads);
+        } else {
+            // A second message on the same axon is the same to the sums as one with the sum of the payloads.
+            let row = sent.payloads.len() - payloads.len();
+            sent.payloads[row..].iter_mut().zip(payloads).for_each(|(sum, payload)| *sum += payload);
+            let (before, now) = sent.counts.split_at_mut(first_count);
+            let row = before.len() - now.len();
+            before[row..].iter_mut().zip(&*now).for_each(|(sum, n)| *sum += n);
+            sent.counts.truncate(first_count);
+        }
+    }
+
+    /// `PROBE` of all lanes that run.
+    pub(super) fn probe(&mut self, probe: ProbeId, values: &[i32], mask: Option<&[i32]>) {
+        if self.records.is_some() {
+            let shown = |(lane, &value): (usize, &i32)| {
+                mask.is_none_or(|mask| mask[lane] != 0).then_some(Shown::Probe(probe, value))
+            };
+            self.record(values[..self.n_neurons].iter().enumerate().map(shown));
+        }
+    }
+
+    /// Notes the fault of a lane, if it is the first neuron at fault, and the neuron's first.
+    pub(super) fn fault(&mut self, lane: usize, pc: usize, kind: FaultKind) {
+        let is_earlier = self.fault.is_none_or(|fault| lane < fault.neuron);
+        if lane < self.n_neurons && is_earlier {
+            // A spike that reaches the host when it should not was seen before.
+            let order = self.order + u32::from(matches!(kind, FaultKind::StrayOutput { .. }));
+            *self.fault = Some(PartFault { step: self.step, neuron: lane, order, pc, kind });
+        }
+    }
+
+    /// Looks for payloads that are too wide, and for outputs when none are due.
+    fn check(&mut self, plan: &PortPlan, payloads: &[i32], pc: usize) {
+        let bits = self.payload_bits;
+        let beyond = |payload: i32| (payload ^ (payload >> 31)) >> (bits - 1);
+        let any = payloads.iter().fold(0, |any, &payload| any | beyond(payload));
+        let is_stray = !self.is_due && !plan.outputs.is_empty();
+        if any == 0 && !is_stray {
+            return;
+        }
+        for (lane, &payload) in payloads.iter().enumerate().filter(|&(_, &payload)| payload != 0) {
+            if beyond(payload) != 0 {
+                self.fault(lane, pc, FaultKind::PayloadWidth { payload, bits });
+            } else if is_stray && let Some(output) = plan.first_output_of(lane) {
+                self.fault(lane, pc, FaultKind::StrayOutput { output });
+            }
+        }
+    }
+
+    fn record(&mut self, shown: impl Iterator<Item = Option<Shown>>) {
+        let (step, order) = (self.step, self.order);
+        self.order += 1;
+        let records = self.records.as_deref_mut().expect("invariant: only asked where there are records");
+        let numbered = shown.enumerate().filter_map(|(neuron, what)| Some((neuron, what?)));
+        records.extend(numbered.map(|(neuron, what)| Record { step, neuron, order, what }));
+    }
+}
+
+#[inline(always)]
+fn count_nonzero(payloads: &[i32]) -> u64 {
+    let n: u32 = payloads.iter().map(|&payload| u32::from(payload != 0)).sum();
+    n.into()
+}
+
+impl Sent {
+    /// Forgets the rows of steps before `step`.
+    pub(super) fn forget_before(&mut self, step: u64) {
+        let n = self.steps.partition_point(|&at| at < step);
+        let n_rows = self.steps.len();
+        if n > 0 {
+            self.payloads.drain(..self.payloads.len() / n_rows * n);
+            self.counts.drain(..self.counts.len() / n_rows * n);
+            self.steps.drain(..n);
+        }
+    }
+}

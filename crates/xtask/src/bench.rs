@@ -1,0 +1,71 @@
+//! Measures at full size: a random checkpoint of a published shape, compiled, and run by the emulator.
+//!
+//! All is done by commands that anyone can run; this puts them in a row.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use xtask::checkpoint::{self, Shape};
+
+/// `cargo xtask bench emulator` with its options.
+pub(crate) struct Bench {
+    pub(crate) shape_name: String,
+    pub(crate) shape: Shape,
+    /// Options of `measure`, as they were given.
+    pub(crate) measure: Vec<String>,
+}
+
+impl Bench {
+    /// Reads the options; those that it does not know are `measure`'s.
+    pub(crate) fn parse(options: &[&str]) -> Result<Self, String> {
+        let mut shape_name = "370m".to_owned();
+        let mut measure = Vec::new();
+        let mut options = options.iter();
+        while let Some(&option) = options.next() {
+            let value = options.next().ok_or_else(|| format!("{option} needs a value"))?;
+            match option {
+                "--shape" => shape_name = (*value).to_owned(),
+                "--runs" | "--tokens" | "--streams" | "--format" => {
+                    measure.extend([option.to_owned(), (*value).to_owned()]);
+                }
+                _ => return Err(format!("unknown option {option}")),
+            }
+        }
+        let shape = Shape::published(&shape_name).ok_or_else(|| format!("unknown shape {shape_name}"))?;
+        Ok(Self { shape_name, shape, measure })
+    }
+
+    /// Writes the checkpoint, compiles it and measures; leaves nothing behind.
+    pub(crate) fn run(&self, root: &Path) -> Result<(), String> {
+        let folder = root.join("target/bench");
+        let checkpoint = folder.join(&self.shape_name);
+        let program = folder.join("program.smt");
+        checkpoint::write(&checkpoint, &self.shape, 0, checkpoint::SHARD_BYTES).map_err(|error| error.to_string())?;
+        let result = cargo(root, &["build", "--release", "-p", "seamount", "-p", "seamount-emulator", "--examples"])
+            .and_then(|()| {
+                let compile = ["run", "--release", "-p", "seamount", "--", "compile"];
+                let (from, to) = (checkpoint.display().to_string(), program.display().to_string());
+                cargo(root, &[&compile[..], &[&from, "-o", &to]].concat())
+            })
+            .and_then(|()| {
+                let measure = ["run", "--release", "-q", "-p", "seamount-emulator", "--example", "measure", "--"];
+                let path = program.display().to_string();
+                let options: Vec<&str> = self.measure.iter().map(String::as_str).collect();
+                cargo(root, &[&measure[..], &[&path], &options].concat())
+            });
+        let removed = fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()));
+        result.and(removed)
+    }
+}
+
+/// Runs cargo; only the last command, the measurement, writes to standard output.
+fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).args(arguments);
+    if !arguments.contains(&"measure") {
+        command.stdout(Stdio::null());
+    }
+    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
+}
