@@ -11,7 +11,7 @@ use seamount_arch::{Arch, ArchError};
 use seamount_cost::{Bound, Costs, Interval, Mode, Shares, Step, Wavefront};
 use seamount_hf::Checkpoint;
 use seamount_hf::random::Shape;
-use seamount_partition::WeightEncoding;
+use seamount_partition::{Objective, WeightEncoding};
 use seamount_profile::{Densities, Profile, ProfileError};
 use serde::Serialize;
 
@@ -116,6 +116,8 @@ struct Plan {
     network: Kind,
     weights: WeightEncoding,
     one_layer_per_chip: bool,
+    objective: Objective,
+    max_chips: u32,
     n_streams: u32,
 }
 
@@ -130,46 +132,79 @@ enum Kind {
     Whole,
 }
 
+/// Chips of the published mapping; Seamount's own may use as many.
+const PUBLISHED_CHIPS: u32 = 24;
+
 /// The published mapping, which the others are compared with, then Seamount's own.
-const PLANS: [Plan; 5] = [
+const PLANS: [Plan; 7] = [
     Plan {
         name: "as published",
         flags: "--weights int8 --one-layer-per-chip --head host, and the first group on the host, too",
         network: Kind::BlocksOnly,
         weights: WeightEncoding::Int8,
         one_layer_per_chip: true,
+        objective: Objective::Chips,
+        max_chips: PUBLISHED_CHIPS,
         n_streams: 1,
     },
     Plan {
         name: "fewest chips",
-        flags: "--head host",
+        flags: "--head host --objective chips",
         network: Kind::HeadOnHost,
         weights: WeightEncoding::Ternary2,
         one_layer_per_chip: false,
+        objective: Objective::Chips,
+        max_chips: PUBLISHED_CHIPS,
+        n_streams: 1,
+    },
+    Plan {
+        name: "least energy",
+        flags: "--head host --objective energy --max-chips 24",
+        network: Kind::HeadOnHost,
+        weights: WeightEncoding::Ternary2,
+        one_layer_per_chip: false,
+        objective: Objective::Energy,
+        max_chips: PUBLISHED_CHIPS,
+        n_streams: 1,
+    },
+    Plan {
+        name: "fastest on 24 chips",
+        flags: "--head host --objective latency --max-chips 24",
+        network: Kind::HeadOnHost,
+        weights: WeightEncoding::Ternary2,
+        one_layer_per_chip: false,
+        objective: Objective::Latency,
+        max_chips: PUBLISHED_CHIPS,
         n_streams: 1,
     },
     Plan {
         name: "24 streams",
-        flags: "--head host --streams 24",
+        flags: "--head host --objective energy --max-chips 24 --streams 24",
         network: Kind::HeadOnHost,
         weights: WeightEncoding::Ternary2,
         one_layer_per_chip: false,
+        objective: Objective::Energy,
+        max_chips: PUBLISHED_CHIPS,
         n_streams: 24,
     },
     Plan {
-        name: "24 streams, 24 chips",
-        flags: "--head host --one-layer-per-chip --streams 24",
+        name: "prefill on 24 chips",
+        flags: "--head host --objective throughput --max-chips 24",
         network: Kind::HeadOnHost,
         weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: true,
-        n_streams: 24,
+        one_layer_per_chip: false,
+        objective: Objective::Throughput,
+        max_chips: PUBLISHED_CHIPS,
+        n_streams: 1,
     },
     Plan {
         name: "head on chip",
-        flags: "",
+        flags: "--objective energy --max-chips 24",
         network: Kind::Whole,
         weights: WeightEncoding::Ternary2,
         one_layer_per_chip: false,
+        objective: Objective::Energy,
+        max_chips: PUBLISHED_CHIPS,
         n_streams: 1,
     },
 ];
@@ -252,6 +287,9 @@ impl Plan {
         CompileOptions {
             weights: self.weights,
             one_layer_per_chip: self.one_layer_per_chip,
+            objective: self.objective,
+            max_chips: NonZeroU32::new(self.max_chips),
+            n_streams: NonZeroU32::new(self.n_streams).expect("invariant: plans have at least one stream"),
             head_on_host: self.network != Kind::Whole,
             has_weights: false,
             calibration: CalibrationText::Tokens(vec![(1..=CALIBRATION_TOKENS).collect()]),
