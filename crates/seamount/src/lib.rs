@@ -4,7 +4,7 @@
 //! predicts text, and the other functions of [`mod@evaluate`] where its error comes from; [`mod@ranges`] says what can
 //! overflow; [`tune`](tune::tune) finds the narrowest widths that hold a budget of accuracy;
 //! [`generate`](generate()) continues a text, [`generate_streams`] many at once; [`passes`] runs passes on text;
-//! [`reproduce`] predicts published figures.
+//! [`reproduce`] predicts published figures; [`explore`](explore::explore) tries many mappings of a model.
 //!
 //! **Invariant:** prints nothing; what it does is told to a [`Watcher`] or logged.
 
@@ -14,6 +14,7 @@ mod compile;
 pub mod density;
 pub mod embedded;
 pub mod evaluate;
+pub mod explore;
 mod generate;
 pub mod passes;
 pub mod ranges;

@@ -252,6 +252,26 @@ fn a_report_is_a_page_a_file_or_a_schema_and_shows_what_a_run_counted() {
 }
 
 #[test]
+fn explore_maps_a_model_in_many_ways_and_writes_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let model = models().join("stories-1m").display().to_string();
+    let choices = ["--objective", "chips,latency", "--weights", "auto", "--streams", "1,4", "--effort", "0"];
+    let explored = succeed_json(&[&["explore", &model, "-o", &path("found")], &choices[..]].concat());
+    let points = explored["points"].as_array().unwrap();
+    assert_eq!(points.len(), 4);
+    assert!(points.iter().all(|point| point["result"]["tokens_per_s"].as_f64().unwrap() > 0.0), "{explored}");
+    assert!(points.iter().any(|point| point["on_front"] == true));
+    let csv = std::fs::read_to_string(path("found/explored.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + points.len());
+    assert!(std::fs::read_to_string(path("found/explored.svg")).unwrap().ends_with("</svg>\n"));
+    let page = ["report", program(), "--format", "html", "--explored", &path("found/explored.json")];
+    assert!(succeed(&page).contains("\"explored\":{"));
+    let shown = refuse(&["report", program(), "--format", "html", "--explored", &path("found/explored.csv")]);
+    assert!(shown.starts_with("error[explored]: "), "{shown}");
+}
+
+#[test]
 fn opt_imports_lists_and_runs_passes() {
     let model = models().join("stories-1m").display().to_string();
     let folder = tempfile::tempdir().unwrap();

@@ -75,6 +75,17 @@ impl Axis {
         Self { title: title.to_owned(), low, high, step, decades: false }
     }
 
+    /// As [`linear`](Self::linear), with steps of 1 at least: for what is counted.
+    pub(super) fn whole(title: &str, values: impl Iterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.collect();
+        let axis = Self::linear(title, values.iter().copied());
+        if axis.step >= 1.0 {
+            return axis;
+        }
+        let (least, most) = range(values.into_iter());
+        Self { low: least.floor(), high: most.floor() + 1.0, step: 1.0, ..axis }
+    }
+
     /// Powers of ten around all positive values.
     pub(super) fn decades(title: &str, values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = range(values.filter(|&value| value > 0.0).map(f64::log10));

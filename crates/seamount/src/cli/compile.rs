@@ -109,12 +109,12 @@ pub(super) struct Options {
 }
 
 /// The paper's system.
-const DEFAULT_ARCH: &str = "loihi2-alia-point";
+pub(super) const DEFAULT_ARCH: &str = "loihi2-alia-point";
 /// Weights that sampled calibration tokens may touch in all: large models are calibrated on fewer tokens.
 const CALIBRATION_WORK: usize = 2_000_000_000;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Weights {
+pub(super) enum Weights {
     /// As they take the fewest bytes on each neurocore: two or eight bits each, or sparsely.
     Auto,
     /// Two bits each ternary weight.
@@ -124,7 +124,7 @@ enum Weights {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum ObjectiveArg {
+pub(super) enum ObjectiveArg {
     /// The fewest neurocores, and so the fewest chips.
     Chips,
     /// The least time from a token to the next while generating.
@@ -178,7 +178,7 @@ impl FromStr for SpikeThreshold {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Head {
+pub(super) enum Head {
     /// Neurocores.
     Chip,
     /// The host, with the same integers.
@@ -208,23 +208,70 @@ pub(super) struct Resolved {
     pub(super) notes: Vec<String>,
 }
 
+impl From<Weights> for WeightEncoding {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::Auto => Self::Auto,
+            Weights::Ternary => Self::Ternary2,
+            Weights::Int8 => Self::Int8,
+        }
+    }
+}
+
+impl ObjectiveArg {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Chips, Self::Latency, Self::Throughput, Self::Energy];
+}
+
+impl From<ObjectiveArg> for Objective {
+    fn from(objective: ObjectiveArg) -> Self {
+        match objective {
+            ObjectiveArg::Chips => Self::Chips,
+            ObjectiveArg::Latency => Self::Latency,
+            ObjectiveArg::Throughput => Self::Throughput,
+            ObjectiveArg::Energy => Self::Energy,
+        }
+    }
+}
+
 impl Options {
+    /// What is the same in all mappings that are tried; all else is as it is if nothing is said.
+    pub(super) fn for_exploring(
+        arch: &str,
+        head: Head,
+        quant: Option<&Path>,
+        calibration: Option<&Path>,
+        effort: u8,
+    ) -> Self {
+        Self {
+            arch: arch.to_owned(),
+            head,
+            quant: quant.map(Path::to_owned),
+            calibration: calibration.map(Path::to_owned),
+            effort,
+            weights: Weights::Auto,
+            one_layer_per_chip: false,
+            objective: ObjectiveArg::Chips,
+            max_chips: None,
+            streams: NonZeroU32::MIN,
+            mapping_seed: 0,
+            time_limit: None,
+            payload_bits: None,
+            scales: None,
+            spike_threshold: None,
+            overflow: None,
+            guarantee_no_overflow: false,
+            probes: false,
+        }
+    }
+
     /// The options for a checkpoint, and for the folder that it came from.
     pub(super) fn resolve(&self, checkpoint: &Checkpoint, dir: Option<&Path>) -> Result<Resolved, Failure> {
         let trained = trained_quant(checkpoint)?;
         let mut options = CompileOptions {
-            weights: match self.weights {
-                Weights::Auto => WeightEncoding::Auto,
-                Weights::Ternary => WeightEncoding::Ternary2,
-                Weights::Int8 => WeightEncoding::Int8,
-            },
+            weights: self.weights.into(),
             one_layer_per_chip: self.one_layer_per_chip,
-            objective: match self.objective {
-                ObjectiveArg::Chips => Objective::Chips,
-                ObjectiveArg::Latency => Objective::Latency,
-                ObjectiveArg::Throughput => Objective::Throughput,
-                ObjectiveArg::Energy => Objective::Energy,
-            },
+            objective: self.objective.into(),
             max_chips: self.max_chips,
             n_streams: self.streams,
             effort: Effort::of(self.effort),

@@ -8,6 +8,7 @@ mod demo;
 mod dis;
 mod engine;
 mod eval;
+mod explore;
 mod failure;
 mod opt;
 mod output;
@@ -47,7 +48,8 @@ Examples:
   seamount compile my-checkpoint -o my.smt                 compile a Hugging Face folder
   seamount run my.smt --prompt \"Once upon a time\"          let the emulator run the program
   seamount eval my.smt --text held-out.txt --model my-checkpoint
-  seamount report my.smt                                   what is where, how full, what binds";
+  seamount report my.smt                                   what is where, how full, what binds
+  seamount explore my-checkpoint                           chips, speed and energy of many mappings";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -59,6 +61,8 @@ enum Command {
     Run(run::Args),
     /// Measure how well a program predicts text, beside the float model.
     Eval(eval::Args),
+    /// Try many mappings of a checkpoint, and show those that no other beats.
+    Explore(explore::Args),
     /// Show what a program holds, where it is, and how full.
     Report(report::Args),
     /// Check a program against its system, and against what it may cost.
@@ -112,6 +116,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compile(args) => compile::run(args, &mut output),
         Command::Run(args) => run::run(args, &mut output),
         Command::Eval(args) => eval::run(args, &mut output),
+        Command::Explore(args) => explore::run(args, &mut output),
         Command::Report(args) => report::run(args, &mut output),
         Command::Check(args) => check::run(args, &mut output),
         Command::Reproduce(args) => reproduce::run(args, &mut output),

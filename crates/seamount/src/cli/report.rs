@@ -6,7 +6,7 @@ use std::sync::Arc;
 use seamount::activity;
 use seamount_emulator::Emulator;
 use seamount_program::Program;
-use seamount_report::{Activity, Report};
+use seamount_report::{Activity, Explored, Report};
 
 use super::output::Output;
 use super::run::{PromptArgs, open, tokenizer};
@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Another program: says what changed from the first to this one.
     #[arg(long, value_name = "PROGRAM")]
     diff: Option<PathBuf>,
+    /// Other mappings to show on the page, as `seamount explore --output` wrote them.
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
+    explored: Option<PathBuf>,
     /// Prints the JSON Schema of what --format json writes.
     #[arg(long, conflicts_with = "program")]
     schema: bool,
@@ -57,7 +60,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         let diff = report.diff(&report_of(other, args)?);
         output.result_to(to, &diff, &diff)?;
     } else if output.is_html() {
-        output.result_to(to, report.to_html(None), &report)?;
+        let explored = args.explored.as_deref().map(read_explored).transpose()?;
+        output.result_to(to, report.to_html(explored.as_ref()), &report)?;
     } else {
         output.result_to(to, &report, &report)?;
     }
@@ -89,6 +93,14 @@ fn activity_of(args: &Args, program: &Arc<Program>) -> Result<Option<Activity>, 
         emulator.generate(token)?;
     }
     Ok(Some(activity(&emulator, tokens.len())))
+}
+
+fn read_explored(path: &Path) -> Result<Explored, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let message = format!("{error}; help: give the JSON file of `seamount explore --output FOLDER`");
+        Failure::new("explored", message).at(path.display())
+    })
 }
 
 fn read_activity(path: &Path, program: &Program) -> Result<Activity, Failure> {
