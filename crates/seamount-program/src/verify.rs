@@ -237,7 +237,10 @@ impl Verifier<'_> {
 
     fn axons(&mut self, core_idx: usize, core: &Core) {
         let mut order: Vec<usize> = (0..core.synapse_blocks.len()).collect();
-        order.sort_by_key(|&block_idx| core.synapse_blocks[block_idx].first_axon);
+        order.sort_by_key(|&block_idx| {
+            let block = &core.synapse_blocks[block_idx];
+            (block.first_axon, block.n_axons)
+        });
         let mut covered = 0;
         for block_idx in order {
             let block = &core.synapse_blocks[block_idx];

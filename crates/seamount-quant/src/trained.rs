@@ -1,5 +1,7 @@
 //! The quantization that a checkpoint was trained for: `quantization_config` of its `config.json`.
 
+use std::collections::BTreeMap;
+
 use seamount_ir::model::Observed;
 use serde_json::{Map, Value, json};
 
@@ -15,14 +17,20 @@ pub const VERSION: u64 = 1;
 ///
 /// As JSON: the tables of [`QuantConfig`] beside `quant_method`, `version` and `ranges`,
 /// `{"layers.0.attn.i_proj.input": [least, largest, root mean square], ...}` by the [names](crate::names) of values. A
-/// fourth number, where there is a spike tolerance, is the magnitude below which values are negligible.
+/// fourth number, where there is a spike tolerance, is the magnitude below which values are negligible. `densities` may
+/// stand beside them, `{"layers.0.mixer": [share of each port], ...}`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainedQuant {
     /// Widths, clipping, scales and norms; keys that are left out keep their defaults.
     pub config: QuantConfig,
     /// The range of every value; without them the checkpoint is calibrated as any other.
     pub ranges: Option<Ranges>,
+    /// By neuron group, for each of its ports the share of neurons that send; none where that is not known.
+    pub densities: Densities,
 }
+
+/// By neuron group, for each of its ports the share of neurons whose payload is not zero.
+pub type Densities = BTreeMap<String, Vec<f64>>;
 
 /// What is no `quantization_config` of ours.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,6 +52,14 @@ pub enum TrainedError {
     Version {
         /// What stands there, or `missing`.
         found: String,
+    },
+    /// A share that is none.
+    #[error("`{key}` is {found}, expected a list of shares from 0 to 1")]
+    Density {
+        /// `densities`, with the group's name.
+        key: String,
+        /// What stands there.
+        found: Value,
     },
     /// A range that is none.
     #[error("`{key}` is {found}, expected [least, largest, root mean square], three numbers with least <= largest")]
@@ -70,11 +86,12 @@ impl TrainedQuant {
             return Err(TrainedError::Version { found: stands(found.get("version")) });
         }
         let mut choices = toml::Table::new();
-        let mut ranges = None;
+        let (mut ranges, mut densities) = (None, Densities::new());
         for (key, value) in found.as_object().into_iter().flatten() {
             match key.as_str() {
                 "quant_method" | "version" => {}
                 "ranges" => ranges = read_ranges(value)?,
+                "densities" => densities = read_densities(value)?,
                 _ if value.is_null() => {}
                 _ => {
                     let value = toml::Value::try_from(value).map_err(|error| ConfigError::Toml(error.to_string()))?;
@@ -82,8 +99,8 @@ impl TrainedQuant {
                 }
             }
         }
-        let config = QuantConfig::default().with_table(choices, &["quant_method", "version", "ranges"])?;
-        Ok(Self { config, ranges })
+        let config = QuantConfig::default().with_table(choices, &["quant_method", "version", "ranges", "densities"])?;
+        Ok(Self { config, ranges, densities })
     }
 
     /// The value of `quantization_config`.
@@ -101,6 +118,9 @@ impl TrainedQuant {
             };
             whole.insert("ranges".into(), Value::Object(ranges.iter().map(range).collect()));
         }
+        if !self.densities.is_empty() {
+            whole.insert("densities".into(), json!(self.densities));
+        }
         Value::Object(whole)
     }
 
@@ -113,6 +133,20 @@ impl TrainedQuant {
         };
         self.ranges.as_ref().filter(|_| of(chosen) == of(&self.config))
     }
+}
+
+fn read_densities(found: &Value) -> Result<Densities, TrainedError> {
+    let wrong = |key: String, found: &Value| TrainedError::Density { key, found: found.clone() };
+    let Some(entries) = found.as_object() else {
+        return if found.is_null() { Ok(Densities::new()) } else { Err(wrong("densities".into(), found)) };
+    };
+    let share = |share: &Value| share.as_f64().filter(|share| (0.0..=1.0).contains(share));
+    let shares = |entry: &Value| entry.as_array().and_then(|list| list.iter().map(share).collect::<Option<Vec<_>>>());
+    let read = |(group, entry): (&String, &Value)| {
+        let shares = shares(entry).ok_or_else(|| wrong(format!("densities.{group}"), entry))?;
+        Ok((group.clone(), shares))
+    };
+    entries.iter().map(read).collect()
 }
 
 fn read_ranges(found: &Value) -> Result<Option<Ranges>, TrainedError> {
@@ -189,6 +223,21 @@ mod tests {
         assert_eq!(with(r#""range": {}"#), "unknown key `range`; did you mean `ranges`?");
         assert_eq!(with(r#""payload": {"bits": 4}"#), "`payload.bits` is 4, not in 8 to 24");
         assert!(with(r#""payload": {"bits": "8"}"#).contains("invalid type: string"));
+    }
+
+    #[test]
+    fn densities_are_shares() {
+        let with = |shares: &str| {
+            let text = format!(r#"{{"quant_method": "seamount", "version": 1, "densities": {{"mixer": {shares}}}}}"#);
+            TrainedQuant::from_json(&serde_json::from_str(&text).unwrap())
+        };
+        let trained = with("[0.25, 1]").unwrap();
+        assert_eq!(trained.densities, Densities::from([("mixer".to_owned(), vec![0.25, 1.0])]));
+        assert_eq!(TrainedQuant::from_json(&trained.to_json()), Ok(trained));
+        for shares in ["[1.5]", "[-0.1]", "0.5", "[null]"] {
+            let message = with(shares).unwrap_err().to_string();
+            assert!(message.starts_with("`densities.mixer` is "), "{message}");
+        }
     }
 
     #[test]

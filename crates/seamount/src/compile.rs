@@ -25,7 +25,7 @@ use seamount_quant::config::{NormPlacement, QuantConfig};
 use seamount_quant::quantize::Quantize;
 use seamount_quant::set_epsilon::SetEpsilon;
 use seamount_quant::set_ranges::{Ranges, SetRanges, ranges_of};
-use seamount_quant::trained::{TrainedError, TrainedQuant};
+use seamount_quant::trained::{Densities, TrainedError, TrainedQuant};
 
 use crate::calibration::{self, SampleSize};
 use crate::density::{self, DensityError};
@@ -66,6 +66,8 @@ pub struct CompileOptions {
     pub probes: bool,
     /// What scales are calibrated on.
     pub calibration: CalibrationText,
+    /// How often neurons send, where that is known; else calibration text says it.
+    pub densities: Densities,
 }
 
 impl CompileOptions {
@@ -87,6 +89,7 @@ impl CompileOptions {
             has_weights: true,
             probes: false,
             calibration: CalibrationText::Sampled(SampleSize { n_sequences: 8, n_tokens: 128 }),
+            densities: Densities::new(),
         }
     }
 }
@@ -292,7 +295,7 @@ pub fn lower(
     let network = network.verify()?;
 
     stage("densities", watcher);
-    let densities = density::measure(&fixed, &sequences)?;
+    let densities = densities(options, &fixed, &sequences)?;
     let emit = EmitOptions {
         producer: concat!("seamount ", env!("CARGO_PKG_VERSION")).to_owned(),
         tokenizer: checkpoint.tokenizer().cloned(),
@@ -351,14 +354,18 @@ pub fn calibrate(
     options: &CompileOptions,
     watcher: &mut impl Watcher,
 ) -> Result<TrainedQuant, CompileError> {
-    let model = checkpoint.to_model()?.verify()?;
-    let observe = observe(options, calibration_sequences(checkpoint, &model, options)?);
-    let module = Module::Model(model.into_inner());
-    let module = observing_passes(options, observe).run(module, |pass, _| watcher.stage(pass))?;
-    let Module::Model(model) = module else {
-        unreachable!("invariant: ranges are noted on the {} level", Level::Model)
-    };
-    Ok(TrainedQuant { config: options.quant.clone(), ranges: Some(ranges_of(&model)) })
+    let Quantized { model: _, calibrated, fixed, sequences } = quantize(checkpoint, options, watcher)?;
+    let densities = densities(options, &fixed, &sequences)?;
+    Ok(TrainedQuant { config: options.quant.clone(), ranges: Some(ranges_of(&calibrated)), densities })
+}
+
+/// How often neurons send: as is known, or else as calibration text makes them.
+fn densities(
+    options: &CompileOptions,
+    fixed: &Verified<Fixed>,
+    sequences: &[Vec<u32>],
+) -> Result<Densities, DensityError> {
+    if options.densities.is_empty() { density::measure(fixed, sequences) } else { Ok(options.densities.clone()) }
 }
 
 /// The pass that notes the range of every value.

@@ -76,7 +76,7 @@ pub(super) struct Options {
     mapping_seed: u64,
     /// Looks for no better mapping after so many seconds; the mapping then depends on the machine.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    time_limit: Option<Duration>,
+    mapping_time_limit: Option<Duration>,
     /// Choices of quantization as TOML; `seamount quant show` prints all of them with their defaults.
     #[arg(long, value_name = "FILE")]
     quant: Option<PathBuf>,
@@ -255,7 +255,7 @@ impl Options {
             max_chips: None,
             streams: NonZeroU32::MIN,
             mapping_seed: 0,
-            time_limit: None,
+            mapping_time_limit: None,
             payload_bits: None,
             scales: None,
             spike_threshold: None,
@@ -276,7 +276,7 @@ impl Options {
             n_streams: self.streams,
             effort: Effort::of(self.effort),
             seed: self.mapping_seed,
-            time_limit: self.time_limit,
+            time_limit: self.mapping_time_limit,
             quant: self.quant_config(trained.as_ref())?,
             guarantee_no_overflow: self.guarantee_no_overflow,
             head_on_host: self.head == Head::Host,
@@ -288,7 +288,10 @@ impl Options {
             None => (None, Vec::new()),
         };
         options.calibration = match ranges {
-            Some(ranges) => CalibrationText::Ranges(ranges),
+            Some(ranges) => {
+                options.densities = trained.map(|trained| trained.densities).unwrap_or_default();
+                CalibrationText::Ranges(ranges)
+            }
             None => self.calibration_text(checkpoint, dir)?,
         };
         Ok(Resolved { options, notes })
