@@ -41,6 +41,9 @@ pub struct CompileOptions {
     pub weights: WeightEncoding,
     /// Whether each of the model's layers begins on a chip of its own.
     pub one_layer_per_chip: bool,
+    /// Sums of more neurons than that are added up in parts, so that slices of more layers fit a core's input axons; only
+    /// where a core could not hold the whole, if nothing is said.
+    pub max_fan_in: Option<NonZeroU32>,
     /// What the mapping is to be best at.
     pub objective: Objective,
     /// The most chips that may be used; all of the system's, if nothing is said.
@@ -77,6 +80,7 @@ impl CompileOptions {
             arch,
             weights: WeightEncoding::Auto,
             one_layer_per_chip: false,
+            max_fan_in: None,
             objective: Objective::default(),
             max_chips: None,
             n_streams: NonZeroU32::MIN,
@@ -405,10 +409,12 @@ fn to_fixed(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
 
 /// The passes from exact integers to a balanced network.
 fn to_network(options: &CompileOptions) -> Pipeline {
+    let max_axons = options.arch.input_axons_per_core() as usize;
+    let max_sources = options.max_fan_in.map_or(max_axons, |most| most.get() as usize);
     Pipeline(vec![
         Box::new(LowerToNetwork { probes: options.probes }),
         Box::new(PlaceHead { on_host: options.head_on_host }),
-        Box::new(SplitFanIn::new(options.arch.input_axons_per_core() as usize)),
+        Box::new(SplitFanIn { max_axons, max_sources }),
         Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }),
     ])
 }
@@ -486,6 +492,7 @@ fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value>
     };
     BTreeMap::from([
         ("weights".to_owned(), weights.into()),
+        ("max_fan_in".to_owned(), options.max_fan_in.map(NonZeroU32::get).into()),
         ("one_layer_per_chip".to_owned(), options.one_layer_per_chip.into()),
         ("objective".to_owned(), options.objective.name().into()),
         ("max_chips".to_owned(), options.max_chips.map(NonZeroU32::get).into()),

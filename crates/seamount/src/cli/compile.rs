@@ -59,6 +59,10 @@ pub(super) struct Options {
     /// Begins each of the model's layers on a chip of its own, as in the paper.
     #[arg(long)]
     one_layer_per_chip: bool,
+    /// Adds sums of more inputs up in parts, which lets slices of more layers share a neurocore, at more spikes and
+    /// perhaps a step a block; where it is left out, only sums for which a neurocore has too few input axons.
+    #[arg(long, value_name = "N")]
+    max_fan_in: Option<NonZeroU32>,
     /// What the mapping is to be best at.
     #[arg(long, value_enum, default_value_t = ObjectiveArg::Chips)]
     objective: ObjectiveArg,
@@ -251,6 +255,7 @@ impl Options {
             effort,
             weights: Weights::Auto,
             one_layer_per_chip: false,
+            max_fan_in: None,
             objective: ObjectiveArg::Chips,
             max_chips: None,
             streams: NonZeroU32::MIN,
@@ -271,6 +276,7 @@ impl Options {
         let mut options = CompileOptions {
             weights: self.weights.into(),
             one_layer_per_chip: self.one_layer_per_chip,
+            max_fan_in: self.max_fan_in,
             objective: self.objective.into(),
             max_chips: self.max_chips,
             n_streams: self.streams,
