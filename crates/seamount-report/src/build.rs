@@ -47,6 +47,7 @@ impl Report {
             limits,
             chips,
             cores,
+            cost: None,
             activity: None,
         }
     }

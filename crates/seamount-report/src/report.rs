@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Activity, Resource, Usage};
+use crate::{Activity, Cost, Resource, Usage};
 
 /// Version of the JSON: it grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -45,6 +45,8 @@ pub struct Report {
     pub traffic: Traffic,
     /// The numbers of the system, with where they come from.
     pub parameters: Vec<ParameterRow>,
+    /// What the program is predicted to take in time and energy; `None` if nobody predicted it.
+    pub cost: Option<Cost>,
     /// What happened while the program ran; `None` if it did not run.
     pub activity: Option<Activity>,
 }
@@ -468,6 +470,12 @@ impl Report {
     #[must_use]
     pub fn with_activity(self, activity: Activity) -> Self {
         Self { activity: Some(activity), ..self }
+    }
+
+    /// The same with what the program is predicted to take.
+    #[must_use]
+    pub fn with_cost(self, cost: Cost) -> Self {
+        Self { cost: Some(cost), ..self }
     }
 
     /// The same with the size of the program's file, which a program that was built in memory does not have.

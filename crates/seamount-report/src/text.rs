@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::account::count;
 use crate::activity::{Activity, Busiest, EventKind};
+use crate::cost::Cost;
 use crate::report::{
     CoreRow, EncodingRow, GroupRow, LayerRow, LinkDirection, Report, RunsOn, SliceRow, WeightEncoding,
 };
@@ -38,6 +39,9 @@ impl Report {
         page.groups(self);
         page.fullest(self);
         page.token(self);
+        if let Some(cost) = &self.cost {
+            page.cost(cost);
+        }
         if let Some(activity) = &self.activity {
             page.activity(activity);
         }
@@ -262,6 +266,34 @@ impl Page {
             };
             let messages = counted(link.n_messages, "message");
             self.field("busiest link", &format!("{messages} from router ({}, {}) {direction}", link.x, link.y));
+        }
+    }
+
+    /// Figures with the ends of what is believed in brackets.
+    fn cost(&mut self, cost: &Cost) {
+        self.heading("Predicted time and energy");
+        let columns = [text(""), number("tokens/s"), number("us a token"), number("mJ a token"), text("time goes to")];
+        let [name, tokens, time, energy, bound] = columns;
+        let mut table = Table::new([name, tokens, time, energy, bound, text("energy to")]);
+        for row in &cost.modes {
+            table.row([
+                row.name(),
+                row.tokens_per_s.to_string(),
+                row.token_us.to_string(),
+                row.mj_per_token.to_string(),
+                row.time_bound.clone(),
+                row.energy_bound.clone(),
+            ]);
+        }
+        self.table(&table);
+        let (n_tokens, first) = (counted(cost.prompt_tokens, "token"), cost.first_token_us);
+        self.field("first token", &format!("{first} us after a prompt of {n_tokens}"));
+        if let Some(row) = cost.modes.first() {
+            let basis = row.time_rests_on;
+            let (published, measured) = (percent(basis.published), percent(basis.measured));
+            let assumed = percent(basis.assumed);
+            let rests = format!("{published} published constants, {measured} fitted or measured, {assumed} assumed");
+            self.field("time rests on", &rests);
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use common::{ten_tokens, two_blocks};
 use seamount_report::{
-    EventKind, LayerKind, LinkDirection, ParameterStatus, Report, ReportDiff, Resource, RunsOn, SCHEMA_VERSION,
-    WeightEncoding,
+    Basis, Cost, CostMode, CostPart, CostRow, CostStep, EventKind, LayerKind, LinkDirection, ParameterStatus, Report,
+    ReportDiff, Resource, RunsOn, SCHEMA_VERSION, Span, WeightEncoding,
 };
 use serde_json::Value;
 
@@ -61,7 +61,31 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
 
 fn report() -> Report {
     let program = two_blocks();
-    Report::of(&program).with_file_bytes(1).with_activity(ten_tokens(&program))
+    Report::of(&program).with_file_bytes(1).with_activity(ten_tokens(&program)).with_cost(cost())
+}
+
+/// A prediction that has a row in each list.
+fn cost() -> Cost {
+    let span = Span { low: 1.0, value: 2.0, high: 3.0 };
+    let basis = Basis { published: 0.25, measured: 0.25, assumed: 0.5 };
+    let part = CostPart { parameter: "time.barrier_ns".to_owned(), share: 1.0, status: "published".to_owned() };
+    let row = CostRow {
+        mode: CostMode::FallThrough,
+        n_streams: 1,
+        steps_per_token: 9,
+        tokens_per_s: span,
+        token_us: span,
+        mj_per_token: span,
+        static_mj: 1.5,
+        dynamic_mj: 0.5,
+        time_bound: "barrier".to_owned(),
+        energy_bound: "static power".to_owned(),
+        time_rests_on: basis,
+        energy_rests_on: basis,
+        time_parts: vec![part],
+    };
+    let steps = vec![CostStep { us: 0.5, bound: "barrier".to_owned() }];
+    Cost { modes: vec![row], prompt_tokens: 500, first_token_us: span, steps }
 }
 
 /// A comparison that has a row in each list.
@@ -123,6 +147,9 @@ fn the_page_has_each_word_that_a_value_can_be() {
     }
     for status in [ParameterStatus::Published, ParameterStatus::Measured, ParameterStatus::Assumed] {
         words.push(word(serde_json::to_value(status).unwrap()));
+    }
+    for mode in [CostMode::FallThrough, CostMode::Pipelined, CostMode::Streams] {
+        words.push(word(serde_json::to_value(mode).unwrap()));
     }
     for runs_on in [RunsOn::Chip, RunsOn::Host] {
         words.push(word(serde_json::to_value(runs_on).unwrap()));

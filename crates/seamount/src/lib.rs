@@ -11,6 +11,7 @@
 mod activity;
 pub mod calibration;
 mod compile;
+mod cost;
 pub mod density;
 pub mod embedded;
 pub mod evaluate;
@@ -28,6 +29,7 @@ pub use compile::{
     CalibrationText, Compilation, CompileError, CompileOptions, Lowered, Mapped, Quantized, Watcher, calibrate,
     compile, lower, map, quantize, trained_quant,
 };
+pub use cost::cost;
 pub use evaluate::{EvaluateError, Evaluation, evaluate, evaluate_with};
 pub use generate::{generate, generate_streams};
 pub use sample::{Sampler, argmax};

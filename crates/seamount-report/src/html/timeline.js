@@ -1,7 +1,9 @@
 // A token's way through the machine, step by step.
 
 function timelineSection() {
-  const { steps } = report;
+  // What each step is predicted to take, of a token that walks through alone.
+  const predicted = report.cost?.steps ?? [];
+  const steps = report.steps.map((row, at) => ({ ...row, cost: predicted[at] }));
   const byGroup = report.groups.length <= 48;
   // A row for each group, or for each layer where there are too many.
   const seen = new Set();
@@ -78,7 +80,7 @@ function timelineSection() {
     cursor.setAttribute("x", x(step));
     const row = steps[step];
     const busiest = cores.at.get(row.busiest_core_idx);
-    const cost = row.cost ? ` It takes ${short(row.cost.time_ns)} ns; ${row.cost.bound} binds.` : "";
+    const cost = row.cost ? ` It is predicted to take ${row.cost.us.toPrecision(3)} µs; ${row.cost.bound} binds.` : "";
     readout.replaceChildren(el("b", {}, `Step ${step}: `), `${describeStep(step)}. ${short(row.n_synaptic_ops)} synaptic events`,
       busiest === undefined ? "" : `, ${short(row.n_synaptic_ops_max)} on neurocore ${placeName(busiest)}`, `; ${plural(row.n_messages, "message")} sent.${cost}`);
   };
@@ -110,7 +112,7 @@ function timelineSection() {
       { name: "busiest neurocore", of: (row) => row.n_synaptic_ops_max, show: count, number: true },
       { name: "chip:core", of: (row) => (cores.at.has(row.busiest_core_idx) ? placeName(cores.at.get(row.busiest_core_idx)) : "") },
       ...(steps.some((row) => row.cost) ? [
-        { name: "time, ns", of: (row) => row.cost?.time_ns ?? null, show: (v) => (v === null ? "" : count(v)), number: true },
+        { name: "predicted µs", of: (row) => row.cost?.us ?? null, show: (v) => (v === null ? "" : v.toPrecision(3)), number: true },
         { name: "what binds", of: (row) => row.cost?.bound ?? "" }] : []),
     ], steps, { go: (row) => player.go(row.step) })));
 }

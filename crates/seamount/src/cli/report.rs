@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seamount::activity;
+use seamount::{activity, cost};
 use seamount_emulator::Emulator;
 use seamount_program::Program;
 use seamount_report::{Activity, Explored, Report};
@@ -72,7 +72,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
 fn report_of(path: &Path, args: &Args) -> Result<Report, Failure> {
     let program = open(path)?;
     let size = std::fs::metadata(path).map_err(|error| Failure::io(path, &error))?;
-    let report = Report::of(&program).with_file_bytes(size.len());
+    let predicted = cost(&program).map_err(|error| Failure::new("cost", error).at(path.display()))?;
+    let report = Report::of(&program).with_file_bytes(size.len()).with_cost(predicted);
     Ok(match activity_of(args, &program)? {
         Some(activity) => report.with_activity(activity),
         None => report,
