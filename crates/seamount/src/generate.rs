@@ -1,40 +1,70 @@
 //! Continuing a text with a program.
 
-use seamount_emulator::{Emulator, EmulatorError, Streams};
+use std::iter::FusedIterator;
+
+use seamount_emulator::{EmulatorError, Streams};
 use seamount_program::Program;
 
+use crate::emulator::Emulator;
 use crate::sample::Sampler;
 
-/// Continues `prompt`: reads it pipelined, then generates token by token until the ending token or `max_tokens`.
-/// Each token is given to `each` as soon as it is there; `each` may stop by returning false.
+/// The tokens that follow a prompt, each as soon as it is computed; made by [`Emulator::generate`].
 ///
-/// # Errors
-/// Where the program faults or a token is not of its vocabulary.
-pub fn generate(
-    emulator: &mut Emulator,
-    prompt: &[u32],
-    max_tokens: usize,
-    sampler: &mut Sampler,
-    mut each: impl FnMut(u32) -> bool,
-) -> Result<Vec<u32>, EmulatorError> {
-    let mut generated = Vec::new();
-    let Some(mut logits) = emulator.prefill(prompt)?.pop() else { return Ok(generated) };
-    while generated.len() < max_tokens {
-        let Some(token) = choose(emulator.program(), &logits, sampler) else { break };
-        generated.push(token);
-        if !each(token) || generated.len() == max_tokens {
-            break;
-        }
-        logits = emulator.generate(token)?;
-    }
-    Ok(generated)
+/// It ends before the token that ends a text, and after an error. A token that was given is read when the next one is
+/// asked for, or by [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Generation<'a> {
+    emulator: &'a mut Emulator,
+    sampler: Sampler,
+    /// The token that was given last, if it has not been read.
+    unread: Option<u32>,
+    is_over: bool,
 }
 
-/// Continues many prompts side by side, each in a stream of its own and with its own sampler, as [`generate`] would
-/// continue each of them.
+impl<'a> Generation<'a> {
+    pub(crate) fn new(emulator: &'a mut Emulator, sampler: Sampler) -> Self {
+        Self { emulator, sampler, unread: None, is_over: false }
+    }
+
+    /// Lets the emulator read the token that was given last, so that it has read all of the text.
+    ///
+    /// # Errors
+    /// As [`Emulator::step`].
+    pub fn finish(self) -> Result<(), EmulatorError> {
+        self.unread.map_or(Ok(()), |token| self.emulator.step(token).map(drop))
+    }
+
+    fn choose(&mut self) -> Result<Option<u32>, EmulatorError> {
+        if let Some(token) = self.unread.take() {
+            self.emulator.step(token)?;
+        }
+        let Some(logits) = self.emulator.logits() else { return Ok(None) };
+        let token = self.sampler.choose(&logits.to_real());
+        Ok((Some(token) != self.emulator.eos_id()).then_some(token))
+    }
+}
+
+impl Iterator for Generation<'_> {
+    type Item = Result<u32, EmulatorError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let token = self.choose();
+        self.unread = token.as_ref().ok().copied().flatten();
+        self.is_over = self.unread.is_none();
+        token.transpose()
+    }
+}
+
+impl FusedIterator for Generation<'_> {}
+
+/// Continues many prompts side by side, each in a stream of its own and with its own sampler, as [`Emulator::generate`]
+/// would continue each of them, up to the token that ends a text or to `max_tokens`.
 ///
 /// # Errors
-/// As [`generate`], of the first prompt that has one.
+/// As [`Emulator::generate`], of the first prompt that has one.
 ///
 /// # Panics
 /// If there are not as many prompts and samplers as streams.

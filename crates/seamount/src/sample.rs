@@ -12,6 +12,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// Chooses the likeliest.
+    pub fn greedy() -> Self {
+        Self::new(0.0, 1.0, 0)
+    }
+
     /// Chooses the likeliest where `temperature` is zero. Of the others, only the likeliest that together reach
     /// `top_p` of the probability are chosen from.
     pub fn new(temperature: f64, top_p: f64, seed: u64) -> Self {

@@ -1,17 +1,14 @@
 //! `seamount demo`
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use seamount::{CalibrationText, embedded};
-use seamount_emulator::Emulator;
-use seamount_program::Program;
+use seamount::{CalibrationText, Program, embedded};
 use serde_json::json;
 
 use super::compile::{Options, Resolved, compile_with_progress};
 use super::engine::EngineArgs;
 use super::output::Output;
-use super::run::{SamplingArgs, tell, tokenizer};
+use super::run::{SamplingArgs, tell};
 use super::summary::{EventsText, Summary};
 use super::{Failure, Outcome};
 
@@ -49,9 +46,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     if !output.is_json() {
         output.text(&summary)?;
     }
-    let tokens = tokenizer(&program)?;
+    let tokens = program.tokenizer()?;
     let prompt_ids = tokens.as_ref().expect("invariant: the embedded model has a tokenizer").prompt(&args.prompt)?;
-    let mut emulator = Emulator::with_options(Arc::new(program), args.engine.options()?)?;
+    let mut emulator = program.emulator_with(args.engine.options()?)?;
     let story = tell(&mut emulator, tokens.as_ref(), Some(&args.prompt), &prompt_ids, &args.sampling, output)?;
     let events = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps };
     let text = format!("\n{events}");

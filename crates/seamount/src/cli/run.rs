@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Sampler, generate, generate_streams};
-use seamount_emulator::{Emulator, Events, Options, Streams};
-use seamount_program::Program;
+use seamount::{Emulator, EmulatorOptions, Events, Program, Sampler, generate_streams};
 use serde::Serialize;
 
 use super::compile::write_file;
@@ -61,7 +59,11 @@ impl PromptArgs {
     }
 
     /// The prompt's tokens, of which there is at least one.
-    pub(super) fn tokens(&self, program: &Program, tokens: Option<&TextTokens>) -> Result<Vec<u32>, Failure> {
+    pub(super) fn tokens(
+        &self,
+        program: &seamount_program::Program,
+        tokens: Option<&TextTokens>,
+    ) -> Result<Vec<u32>, Failure> {
         let ids = match (&self.prompt, &self.prompt_ids, tokens) {
             (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
             (Some(_), _, None) => return Err(no_tokenizer(program)),
@@ -100,18 +102,18 @@ impl SamplingArgs {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> {
-    let program = open(&args.program)?;
-    let tokens = tokenizer(&program)?;
+    let program = Program::from(open(&args.program)?);
+    let tokens = program.tokenizer()?;
     let options = args.engine.options()?;
     if let Some(path) = &args.prompts {
-        return run_streams(args, path, program, tokens.as_ref(), options, output);
+        return run_streams(args, path, &program, tokens.as_ref(), options, output);
     }
     let prompt_ids = args.prompt.tokens(&program, tokens.as_ref())?;
-    let mut emulator = Emulator::with_options(program, options)?;
+    let mut emulator = program.emulator_with(options)?;
     let prompt = args.prompt.prompt.as_deref();
     let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, output)?;
     if let Some(path) = &args.activity {
-        let activity = seamount::activity(&emulator, story.n_tokens());
+        let activity = seamount::activity(emulator.machine(), story.n_tokens());
         let json = serde_json::to_string(&activity).expect("invariant: activities are JSON") + "\n";
         write_file(path, &json)?;
     }
@@ -129,12 +131,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
 fn run_streams(
     args: &Args,
     path: &Path,
-    program: Arc<Program>,
+    program: &Program,
     tokens: Option<&TextTokens>,
-    options: Options,
+    options: EmulatorOptions,
     output: &mut Output,
 ) -> Result<Outcome, Failure> {
-    let tokens = tokens.ok_or_else(|| no_tokenizer(&program))?;
+    let tokens = tokens.ok_or_else(|| no_tokenizer(program))?;
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new("prompts", format!("cannot read the prompts: {error}")).at(path.display()))?;
     let prompts: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -142,9 +144,9 @@ fn run_streams(
         return Err(Failure::new("prompts", "no line of the file has a prompt").at(path.display()));
     }
     let prompt_ids = prompts.iter().map(|prompt| tokens.prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
-    let mut streams = Streams::new(Arc::clone(&program), prompts.len(), options)?;
+    let mut streams = program.streams(prompts.len(), options)?;
     let mut samplers: Vec<_> = prompts.iter().map(|_| args.sampling.sampler()).collect();
-    let generated = generate_streams(&mut streams, &program, &prompt_ids, args.sampling.max_tokens, &mut samplers)?;
+    let generated = generate_streams(&mut streams, program, &prompt_ids, args.sampling.max_tokens, &mut samplers)?;
     let mut all = (Events::default(), 0, 0);
     for (stream, ((prompt, prompt_ids), generated)) in prompts.into_iter().zip(prompt_ids).zip(generated).enumerate() {
         let story = Story {
@@ -174,7 +176,7 @@ fn run_streams(
     Ok(Outcome::Done)
 }
 
-fn no_tokenizer(program: &Program) -> Failure {
+fn no_tokenizer(program: &seamount_program::Program) -> Failure {
     Failure::new("tokenizer", "the program has no tokenizer to read the prompt with")
         .at(&program.meta.model)
         .help("give token ids with --prompt-ids, or compile a folder that has a tokenizer.json")
@@ -213,31 +215,21 @@ pub(super) fn tell(
     if live && let Some(prompt) = prompt {
         output.raw(prompt)?;
     }
-    let mut ids: Vec<u32> = Vec::new();
+    let mut generated: Vec<u32> = Vec::new();
     let mut written = String::new();
-    let mut failed = None;
-    let generated = generate(emulator, prompt_ids, sampling.max_tokens, &mut sampling.sampler(), |token| {
-        ids.push(token);
-        let shown = match tokens {
-            Some(tokens) => tokens.text(&ids).map_err(Failure::from),
-            None => Ok(ids.iter().map(|id| format!("{id} ")).collect()),
+    for token in emulator.generate(prompt_ids, sampling.sampler())?.take(sampling.max_tokens) {
+        generated.push(token?);
+        let text = match tokens {
+            Some(tokens) => tokens.text(&generated)?,
+            None => generated.iter().map(|id| format!("{id} ")).collect(),
         };
-        let result = shown.and_then(|text| {
-            // A character may be spread over several tokens: its first bytes alone show as a replacement.
-            let grown = text.strip_prefix(&written).filter(|new| !new.ends_with(char::REPLACEMENT_CHARACTER));
-            if let Some(new) = grown {
-                if live {
-                    output.raw(new)?;
-                }
-                written.clone_from(&text);
+        // A character may be spread over several tokens: its first bytes alone show as a replacement.
+        if let Some(new) = text.strip_prefix(&written).filter(|new| !new.ends_with(char::REPLACEMENT_CHARACTER)) {
+            if live {
+                output.raw(new)?;
             }
-            Ok(())
-        });
-        failed = result.err();
-        failed.is_none()
-    })?;
-    if let Some(failure) = failed {
-        return Err(failure);
+            written.clone_from(&text);
+        }
     }
     if live {
         output.raw("\n")?;
@@ -255,11 +247,11 @@ pub(super) fn tell(
     })
 }
 
-pub(super) fn open(path: &Path) -> Result<Arc<Program>, Failure> {
-    Program::open(path).map(Arc::new).map_err(|error| Failure::program(path, &error))
+pub(super) fn open(path: &Path) -> Result<Arc<seamount_program::Program>, Failure> {
+    seamount_program::Program::open(path).map(Arc::new).map_err(|error| Failure::program(path, &error))
 }
 
-pub(super) fn tokenizer(program: &Program) -> Result<Option<TextTokens>, Failure> {
+pub(super) fn tokenizer(program: &seamount_program::Program) -> Result<Option<TextTokens>, Failure> {
     let host = &program.host;
     let tokens = program.tokenizer.as_ref().map(|bytes| TextTokens::from_bytes(bytes, host.bos_id, host.eos_id));
     Ok(tokens.transpose()?)
