@@ -9,6 +9,7 @@ use crate::events::Events;
 use crate::fast::{Fast, Kernel};
 use crate::observer::Observer;
 use crate::reference::Reference;
+use crate::state::{StateError, decode, encode};
 
 /// Which engine runs a program. Both give the same integers and the same counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,8 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Emulator {
     run: Run,
+    /// Those that came last; none if empty.
+    logits: Vec<i32>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +75,7 @@ impl Emulator {
             Some(fast) => Run::Fast(Box::new(fast)),
             None => Run::Reference(Box::new(Reference::new(program)?)),
         };
-        Ok(Self { run })
+        Ok(Self { run, logits: Vec::new() })
     }
 
     /// The engine that runs the program: the one that was asked for, but for programs that send so much on one axon that
@@ -86,6 +89,7 @@ impl Emulator {
 
     /// Goes back to the beginning; counts are zero again.
     pub fn reset(&mut self) {
+        self.logits.clear();
         match &mut self.run {
             Run::Fast(fast) => fast.reset(),
             Run::Reference(reference) => reference.reset(),
@@ -130,6 +134,37 @@ impl Emulator {
             Run::Fast(fast) => fast.host_events(0),
             Run::Reference(reference) => reference.host_events(),
         }
+    }
+
+    /// The logits that came last, `[n_outputs]`.
+    pub fn logits(&self) -> Option<&[i32]> {
+        (!self.logits.is_empty()).then_some(self.logits.as_slice())
+    }
+
+    /// All that the run depends on from here on, and its counts, as bytes that name the program. A run of either engine
+    /// can [go on](Self::load_state) from them: between two tokens, or in the middle of their way.
+    pub fn save_state(&self) -> Vec<u8> {
+        let snapshot = match &self.run {
+            Run::Fast(fast) => fast.save(0),
+            Run::Reference(reference) => reference.save(),
+        };
+        encode(self.program(), &snapshot, &self.logits)
+    }
+
+    /// Goes on from where a run of the same program was: its integers, its counts and its logits. What was counted in the
+    /// last step is not known.
+    ///
+    /// # Errors
+    /// [`StateError`] if the bytes are not what [`save_state`](Self::save_state) gave, or are of another program; then
+    /// this run is as it was.
+    pub fn load_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (snapshot, logits) = decode(self.program(), bytes)?;
+        match &mut self.run {
+            Run::Fast(fast) => fast.load(0, &snapshot),
+            Run::Reference(reference) => reference.load(&snapshot),
+        }
+        self.logits = logits;
+        Ok(())
     }
 
     /// Runs one step, in which the host sends `token` if there is one.
@@ -214,15 +249,24 @@ impl Emulator {
         inputs: &[Option<u32>],
         observer: Option<&mut impl Observer>,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        match &mut self.run {
+        let before = self.n_steps();
+        let logits = match &mut self.run {
             Run::Fast(fast) => match observer {
                 Some(observer) => fast.advance_observed(inputs, observer),
-                None => Ok(fast.advance(&[inputs])?.pop().unwrap_or_default()),
+                None => fast.advance(&[inputs]).map(|mut logits| logits.pop().unwrap_or_default()),
             },
             Run::Reference(reference) => match observer {
                 Some(observer) => reference.advance(inputs, observer),
                 None => reference.advance(inputs, &mut ()),
             },
+        };
+        match logits.as_deref() {
+            Ok([.., last]) => self.logits.clone_from(last),
+            Ok([]) => {}
+            // Logits may have come before the error.
+            Err(_) if self.n_steps() != before => self.logits.clear(),
+            Err(_) => {}
         }
+        logits
     }
 }

@@ -1,7 +1,7 @@
 //! What is counted.
 
 use std::iter::Sum;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Sub};
 
 use serde::Serialize;
 
@@ -30,6 +30,47 @@ pub struct Events {
 }
 
 impl Events {
+    /// The counts in the order in which they are declared.
+    pub(crate) fn to_array(self) -> [u64; 9] {
+        [
+            self.spikes,
+            self.zero_payloads,
+            self.messages,
+            self.synaptic_ops,
+            self.instructions,
+            self.hops,
+            self.chip_crossings,
+            self.accumulator_overflows,
+            self.register_saturations,
+        ]
+    }
+
+    /// The counts of [`to_array`](Self::to_array).
+    pub(crate) fn from_array(counts: [u64; 9]) -> Self {
+        let [
+            spikes,
+            zero_payloads,
+            messages,
+            synaptic_ops,
+            instructions,
+            hops,
+            chip_crossings,
+            accumulator_overflows,
+            register_saturations,
+        ] = counts;
+        Self {
+            spikes,
+            zero_payloads,
+            messages,
+            synaptic_ops,
+            instructions,
+            hops,
+            chip_crossings,
+            accumulator_overflows,
+            register_saturations,
+        }
+    }
+
     /// The same `n` times.
     pub(crate) fn times(self, n: u64) -> Self {
         Self {
@@ -43,6 +84,20 @@ impl Events {
             accumulator_overflows: self.accumulator_overflows * n,
             register_saturations: self.register_saturations * n,
         }
+    }
+}
+
+/// What happened since an earlier count of the same run.
+///
+/// # Panics
+/// If it is not an earlier one.
+impl Sub for Events {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        let mut counts = self.to_array();
+        counts.iter_mut().zip(earlier.to_array()).for_each(|(count, earlier)| *count -= earlier);
+        Self::from_array(counts)
     }
 }
 

@@ -8,6 +8,8 @@ use seamount_microcode::VerifiedBody;
 use seamount_microcode::semantics::Word;
 use seamount_program::{Core, Dest, Encoding, Place, Program, SynapseBlock, Violation, rows, verify};
 
+use crate::reach::Reach;
+
 /// A verified program and what is worked out of it once.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -22,6 +24,10 @@ pub(crate) struct Image {
     pub payload_bits: u32,
     /// The cores, by their index in the program.
     pub cores: Vec<CoreImage>,
+    /// For each axon of each core the weights of its rows.
+    pub axon_ops: Vec<Vec<u64>>,
+    /// How long what is sent stays on its way.
+    pub reach: Reach,
 }
 
 #[derive(Debug)]
@@ -44,10 +50,9 @@ pub(crate) struct SliceImage {
     pub body: usize,
     pub first_neuron: u32,
     pub n_neurons: usize,
+    pub n_accumulators: usize,
     /// The number of the slice's first source in [`CoreImage::first_routes`].
     pub first_source: usize,
-    /// The longest delay into each accumulator, in steps.
-    pub delays: Vec<usize>,
 }
 
 /// The axons of a synapse block.
@@ -96,12 +101,19 @@ impl Image {
             overflow: arch.overflow(),
             payload_bits: arch.payload_bits_max(),
             cores,
+            axon_ops: program.cores.iter().map(axon_ops).collect(),
+            reach: Reach::new(&program),
             program,
         })
     }
 }
 
 impl CoreImage {
+    /// Where the spikes of a source go.
+    pub(crate) fn routes_of(&self, source: usize) -> &[Route] {
+        &self.routes[self.first_routes[source]..self.first_routes[source + 1]]
+    }
+
     /// The blocks that have an input axon, in their order.
     pub(crate) fn blocks_of(&self, axon: u32) -> impl Iterator<Item = &BlockImage> {
         let after = self.blocks_from_axon.partition_point(|&(first, _)| first <= axon);
@@ -113,24 +125,19 @@ impl CoreImage {
 fn core_image(program: &Program, core: &Core) -> CoreImage {
     let mut slices = Vec::with_capacity(core.slices.len());
     let mut first_source = 0;
-    for (slice_idx, slice) in core.slices.iter().enumerate() {
+    for slice in &core.slices {
         let body = program.groups[index(slice.group)].body;
         let (n_accumulators, n_ports) = {
             let body = &program.bodies[index(body)];
             (body.accumulators.len(), body.ports.len())
         };
-        let mut delays = vec![0; n_accumulators];
-        for block in core.synapse_blocks.iter().filter(|block| index(block.slice) == slice_idx) {
-            let delay = &mut delays[block.acc.index()];
-            *delay = index(block.delay_steps).max(*delay);
-        }
         slices.push(SliceImage {
             group: slice.group,
             body: index(body),
             first_neuron: slice.first_neuron,
             n_neurons: index(slice.n_neurons),
+            n_accumulators,
             first_source,
-            delays,
         });
         first_source += n_ports * index(slice.n_neurons);
     }
@@ -180,6 +187,17 @@ fn block_image(core: &Core, block: &SynapseBlock) -> BlockImage {
         is_shared,
         rows,
     }
+}
+
+/// For each axon of a core the weights of its rows.
+fn axon_ops(core: &Core) -> Vec<u64> {
+    let mut ops = vec![0; usize::try_from(core.n_axons()).expect("invariant: a verified program's axons have blocks")];
+    for block in &core.synapse_blocks {
+        let weights = block.encoding.weights_per_row(core.slices[index(block.slice)].n_neurons);
+        let of_block = &mut ops[index(block.first_axon)..][..index(block.n_axons)];
+        of_block.iter_mut().for_each(|ops| *ops += u64::from(weights));
+    }
+    ops
 }
 
 fn route(program: &Program, from: Place, dest: Dest) -> Route {

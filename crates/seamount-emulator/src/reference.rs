@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use seamount_arch::Overflow;
 use seamount_microcode::{PortId, ProbeId};
-use seamount_program::{HOST_OUTPUT, Program};
+use seamount_program::{Dest, HOST_OUTPUT, Host, Program};
 
 use crate::error::{EmulatorError, Fault, FaultKind};
 use crate::events::Events;
 use crate::image::{BlockImage, CoreImage, Image, Route, Rows, SliceImage, index};
 use crate::neuron::{Effects, Neuron, Scratch};
 use crate::observer::{Observer, Site};
+use crate::state::Snapshot;
 
 /// A program in the middle of a run, one neuron and one instruction at a time.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ struct State {
     /// The steps in which logits are due.
     due: VecDeque<u64>,
     cores: Vec<CoreState>,
-    /// Messages that arrive at each core in the next step.
-    inboxes: Vec<Vec<Message>>,
+    /// Tokens that the host has sent and that may still arrive, by their age: the first is that of this step.
+    tokens: VecDeque<Option<u32>>,
     /// What happened since the beginning, on each core.
     events: Vec<Events>,
     /// What happened in the last step, on each core.
@@ -39,6 +40,10 @@ struct State {
 #[derive(Clone, Debug)]
 struct CoreState {
     slices: Vec<SliceState>,
+    /// Spikes that were sent and may still arrive, by their age: the first are those of the last step.
+    sent: VecDeque<Vec<Sent>>,
+    /// Synaptic operations of the messages that arrive in the next step.
+    arriving_ops: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -47,8 +52,8 @@ struct SliceState {
     slots: Vec<i32>,
     /// `[n_neurons, n_accumulators]`
     accumulators: Vec<i32>,
-    /// For each accumulator what arrives in this step, the next one, and so on up to the longest delay.
-    arriving: Vec<VecDeque<Arrivals>>,
+    /// What arrives in this step, by accumulator.
+    arriving: Vec<Arrivals>,
 }
 
 /// Exact sums of weight × payload, on their way to one accumulator of every neuron of a slice.
@@ -60,10 +65,12 @@ struct Arrivals {
     sums: Vec<i64>,
 }
 
+/// A payload on its way.
 #[derive(Clone, Copy, Debug)]
-struct Message {
-    axon: u32,
-    payload: i32,
+struct Sent {
+    /// The core's number for the (slice, port, neuron) that sent it.
+    source: usize,
+    payload: i64,
 }
 
 impl Reference {
@@ -103,6 +110,63 @@ impl Reference {
         self.state.host_events
     }
 
+    /// What the run remembers.
+    pub(crate) fn save(&self) -> Snapshot {
+        let (reach, state) = (&self.image.reach, &self.state);
+        let mut snapshot = Snapshot::initial(&self.image.program);
+        snapshot.step = state.step;
+        snapshot.due = state.due.iter().copied().collect();
+        // After a fault, which leaves things half done, some would come before the first step.
+        let sent_at = |age: usize| state.step.checked_sub(1 + age as u64);
+        let tokens = state.tokens.iter().enumerate().filter_map(|(age, &token)| Some((sent_at(age)?, token?)));
+        snapshot.tokens = tokens.collect();
+        snapshot.tokens.reverse();
+        snapshot.host_events = state.host_events;
+        let cores = state.cores.iter().zip(&reach.sources).zip(&state.events);
+        for (snapshot, ((core, reach), events)) in snapshot.cores.iter_mut().zip(cores) {
+            snapshot.events = *events;
+            snapshot.arriving_ops = core.arriving_ops;
+            for (age, spikes) in core.sent.iter().enumerate() {
+                let Some(step) = sent_at(age) else { continue };
+                for &Sent { source, payload } in spikes.iter().filter(|sent| age < reach[sent.source]) {
+                    snapshot.add_spike(step, source, payload);
+                }
+            }
+            for (snapshot, slice) in snapshot.slices.iter_mut().zip(&core.slices) {
+                snapshot.slots.clone_from(&slice.slots);
+                snapshot.accumulators.clone_from(&slice.accumulators);
+            }
+        }
+        snapshot
+    }
+
+    /// Goes on from what another run of the program remembered.
+    pub(crate) fn load(&mut self, snapshot: &Snapshot) {
+        self.reset();
+        let (reach, state) = (&self.image.reach, &mut self.state);
+        let age = |step: u64| usize::try_from(snapshot.step - 1 - step).expect("invariant: a delay");
+        state.step = snapshot.step;
+        state.due = snapshot.due.iter().copied().collect();
+        state.tokens = vec![None; reach.host.saturating_sub(1)].into();
+        for &(step, token) in &snapshot.tokens {
+            state.tokens[age(step)] = Some(token);
+        }
+        state.host_events = snapshot.host_events;
+        let cores = state.cores.iter_mut().zip(&mut state.events).zip(&reach.cores);
+        for (((core, events), &reach), snapshot) in cores.zip(&snapshot.cores) {
+            *events = snapshot.events;
+            core.arriving_ops = snapshot.arriving_ops;
+            core.sent = vec![Vec::new(); reach].into();
+            for (&(step, source), &payload) in &snapshot.spikes {
+                core.sent[age(step)].push(Sent { source, payload });
+            }
+            for (slice, snapshot) in core.slices.iter_mut().zip(&snapshot.slices) {
+                slice.slots.clone_from(&snapshot.slots);
+                slice.accumulators.clone_from(&snapshot.accumulators);
+            }
+        }
+    }
+
     /// Runs a step for each input while `observer` looks on; gives the logits that were due.
     pub(crate) fn advance(
         &mut self,
@@ -117,9 +181,7 @@ impl Reference {
     }
 
     fn step(&mut self, token: Option<u32>, observer: &mut impl Observer) -> Result<Option<Vec<i32>>, EmulatorError> {
-        if let Some(token) = token {
-            self.send_token(token)?;
-        }
+        self.send_token(token)?;
         self.state.step_events.fill(Events::default());
         self.receive();
         let logits = self.run_neurons(observer)?;
@@ -129,57 +191,76 @@ impl Reference {
     }
 
     /// The host sends a token's embedding and the tick; both arrive in the step that is about to run.
-    fn send_token(&mut self, token: u32) -> Result<(), EmulatorError> {
+    fn send_token(&mut self, token: Option<u32>) -> Result<(), EmulatorError> {
         let host = &self.image.program.host;
-        if token >= host.vocab_size {
-            return Err(EmulatorError::Token { token, vocab_size: host.vocab_size });
-        }
         let state = &mut self.state;
-        let width = index(host.width);
-        let channels = &host.embedding[index(token) * width..][..width];
-        let tick = std::iter::once((1, host.tick.as_slice()));
-        let input = channels.iter().enumerate().map(|(channel, &payload)| (payload.into(), host.input.of(channel)));
-        for (payload, dests) in input.chain(tick) {
-            if payload == 0 {
-                state.host_events.zero_payloads += 1;
-                continue;
+        if let Some(token) = token {
+            if token >= host.vocab_size {
+                return Err(EmulatorError::Token { token, vocab_size: host.vocab_size });
             }
-            state.host_events.spikes += 1;
-            state.host_events.messages += dests.len() as u64;
-            for dest in dests {
-                state.inboxes[index(dest.core_idx)].push(Message { axon: dest.axon, payload });
+            for (payload, dests) in host_payloads(host, token) {
+                if payload == 0 {
+                    state.host_events.zero_payloads += 1;
+                    continue;
+                }
+                state.host_events.spikes += 1;
+                state.host_events.messages += dests.len() as u64;
+                for dest in dests {
+                    let (core, axon) = (index(dest.core_idx), index(dest.axon));
+                    state.cores[core].arriving_ops += self.image.axon_ops[core][axon];
+                }
             }
+            state.due.push_back(state.step + u64::from(host.latency_steps) - 1);
         }
-        state.due.push_back(state.step + u64::from(host.latency_steps) - 1);
+        state.tokens.push_front(token);
         Ok(())
     }
 
     /// First part of a step: what arrives is added to the accumulators.
     fn receive(&mut self) {
-        let State { cores, inboxes, step_events, .. } = &mut self.state;
-        for (((core, image), inbox), events) in cores.iter_mut().zip(&self.image.cores).zip(inboxes).zip(step_events) {
-            for message in inbox.drain(..) {
-                for block in image.blocks_of(message.axon) {
-                    let arriving = &mut core.slices[block.slice].arriving[block.acc][block.delay_steps];
-                    events.synaptic_ops += arriving.add(block, message);
+        let (image, state) = (&*self.image, &mut self.state);
+        for (age, token) in state.tokens.iter().enumerate() {
+            let Some(token) = *token else { continue };
+            for (payload, dests) in host_payloads(&image.program.host, token).filter(|&(payload, _)| payload != 0) {
+                for &dest in dests {
+                    arrive(image, &mut state.cores, dest, payload, age);
                 }
             }
+        }
+        for (core, core_image) in image.cores.iter().enumerate() {
+            // What a core hears of itself is added to it as well, so its spikes are taken out as long as they are read.
+            let sent = std::mem::take(&mut state.cores[core].sent);
+            for (age, spikes) in sent.iter().enumerate() {
+                for &Sent { source, payload } in spikes {
+                    for route in core_image.routes_of(source).iter().filter(|route| route.dest.core_idx != HOST_OUTPUT)
+                    {
+                        arrive(image, &mut state.cores, route.dest, payload, age);
+                    }
+                }
+            }
+            state.cores[core].sent = sent;
+        }
+        for (core, events) in state.cores.iter_mut().zip(&mut state.step_events) {
+            events.synaptic_ops += std::mem::take(&mut core.arriving_ops);
             for slice in &mut core.slices {
-                slice.accumulate(&self.image, events);
+                slice.accumulate(image, events);
             }
         }
     }
 
     /// Second part of a step: every neuron runs. Returns the logits if they are due.
     fn run_neurons(&mut self, observer: &mut impl Observer) -> Result<Option<Vec<i32>>, Fault> {
-        let State { step, due, cores, inboxes, step_events, .. } = &mut self.state;
+        let State { step, due, cores, step_events, .. } = &mut self.state;
         let step = *step;
         let mut logits = (due.front() == Some(&step)).then(|| vec![0; index(self.image.program.host.n_outputs)]);
         if logits.is_some() {
             due.pop_front();
         }
         let mut scratch = Scratch::new();
+        // Synaptic operations of what is sent, by the core that receives it.
+        let mut arriving_ops = vec![0; cores.len()];
         for (core_idx, ((core, image), events)) in (0..).zip(cores.iter_mut().zip(&self.image.cores).zip(step_events)) {
+            let mut sent = Vec::new();
             for (slice, slice_image) in core.slices.iter_mut().zip(&image.slices) {
                 let body = &self.image.bodies[slice_image.body];
                 let (n_slots, n_accumulators) = (body.slots.len(), body.accumulators.len());
@@ -197,7 +278,9 @@ impl Reference {
                         slice: slice_image,
                         neuron_in_slice: k,
                         payload_bits: self.image.payload_bits,
-                        inboxes,
+                        axon_ops: &self.image.axon_ops,
+                        sent: &mut sent,
+                        arriving_ops: &mut arriving_ops,
                         logits: logits.as_deref_mut(),
                         probe_names: &body.probes,
                         site,
@@ -207,19 +290,28 @@ impl Reference {
                     site.neuron += 1;
                 }
             }
+            core.sent.push_front(sent);
+        }
+        for (core, ops) in cores.iter_mut().zip(arriving_ops) {
+            core.arriving_ops = ops;
         }
         Ok(logits)
     }
 
-    /// Adds the step's counts to the run's, and moves those of cores that the host plays to the host.
+    /// Adds the step's counts to the run's, moves those of cores that the host plays to the host, and forgets what has
+    /// arrived everywhere.
     fn account(&mut self) {
-        let State { events, step_events, host_events, .. } = &mut self.state;
+        let State { events, step_events, host_events, cores, tokens, .. } = &mut self.state;
         for ((total, step), core) in events.iter_mut().zip(step_events).zip(&self.image.cores) {
             if core.on_host {
                 *host_events += std::mem::take(step);
             }
             *total += *step;
         }
+        for (core, reach) in cores.iter_mut().zip(&self.image.reach.cores) {
+            core.sent.truncate(*reach);
+        }
+        tokens.truncate(self.image.reach.host.saturating_sub(1));
     }
 }
 
@@ -240,13 +332,14 @@ impl State {
         let cores: Vec<_> = cores
             .map(|(core, core_image)| {
                 let slices = core.slices.iter().zip(&core_image.slices);
-                CoreState { slices: slices.map(|(slice, image)| SliceState::new(&slice.slots, image)).collect() }
+                let slices = slices.map(|(slice, image)| SliceState::new(&slice.slots, image)).collect();
+                CoreState { slices, sent: VecDeque::new(), arriving_ops: 0 }
             })
             .collect();
         Self {
             step: 0,
             due: VecDeque::new(),
-            inboxes: vec![Vec::new(); cores.len()],
+            tokens: VecDeque::new(),
             events: vec![Events::default(); cores.len()],
             step_events: vec![Events::default(); cores.len()],
             host_events: Events::default(),
@@ -260,8 +353,8 @@ impl SliceState {
         let none = Arrivals { any: false, sums: vec![0; image.n_neurons] };
         Self {
             slots: slots.to_vec(),
-            accumulators: vec![0; image.n_neurons * image.delays.len()],
-            arriving: image.delays.iter().map(|&delay| vec![none.clone(); delay + 1].into()).collect(),
+            accumulators: vec![0; image.n_neurons * image.n_accumulators],
+            arriving: vec![none; image.n_accumulators],
         }
     }
 
@@ -269,8 +362,7 @@ impl SliceState {
     /// so that the order of the messages does not matter.
     fn accumulate(&mut self, image: &Image, events: &mut Events) {
         let n_accumulators = self.arriving.len();
-        for (acc, arriving) in self.arriving.iter_mut().enumerate() {
-            let now = &mut arriving[0];
+        for (acc, now) in self.arriving.iter_mut().enumerate() {
             if now.any {
                 let values = self.accumulators.iter_mut().skip(acc).step_by(n_accumulators);
                 for (value, sum) in values.zip(&mut now.sums) {
@@ -284,33 +376,44 @@ impl SliceState {
                 }
                 now.any = false;
             }
-            // What was now is empty again, and becomes the furthest step.
-            arriving.rotate_left(1);
         }
     }
 }
 
 impl Arrivals {
-    /// Adds weight × payload for all weights of the message's axon; returns how many there are.
-    fn add(&mut self, block: &BlockImage, message: Message) -> u64 {
+    /// Adds weight × payload for all weights of an axon.
+    fn add(&mut self, block: &BlockImage, axon: u32, payload: i64) {
         self.any = true;
-        let payload = i64::from(message.payload);
-        let row = if block.is_shared { 0 } else { index(message.axon - block.first_axon) };
+        let row = if block.is_shared { 0 } else { index(axon - block.first_axon) };
         match &block.rows {
             Rows::Dense { n_neurons, weights } => {
                 let weights = &weights[row * n_neurons..][..*n_neurons];
                 for (sum, &weight) in self.sums.iter_mut().zip(weights) {
                     *sum += i64::from(weight) * payload;
                 }
-                *n_neurons as u64
             }
             Rows::Sparse { n_per_row, entries } => {
                 for &(neuron, weight) in &entries[row * n_per_row..][..*n_per_row] {
                     self.sums[usize::from(neuron)] += i64::from(weight) * payload;
                 }
-                *n_per_row as u64
             }
         }
+    }
+}
+
+/// What the host sends for a token, and where to: its embedding, and the tick.
+fn host_payloads(host: &Host, token: u32) -> impl Iterator<Item = (i64, &[Dest])> {
+    let width = index(host.width);
+    let channels = &host.embedding[index(token) * width..][..width];
+    let input = channels.iter().enumerate().map(|(channel, &payload)| (payload.into(), host.input.of(channel)));
+    input.chain(std::iter::once((1, host.tick.as_slice())))
+}
+
+/// Adds a payload of some age to what its destination's synapses of as long a delay feed.
+fn arrive(image: &Image, cores: &mut [CoreState], dest: Dest, payload: i64, age: usize) {
+    let core = index(dest.core_idx);
+    for block in image.cores[core].blocks_of(dest.axon).filter(|block| block.delay_steps == age) {
+        cores[core].slices[block.slice].arriving[block.acc].add(block, dest.axon, payload);
     }
 }
 
@@ -320,7 +423,9 @@ struct Outbox<'a, O> {
     slice: &'a SliceImage,
     neuron_in_slice: usize,
     payload_bits: u32,
-    inboxes: &'a mut [Vec<Message>],
+    axon_ops: &'a [Vec<u64>],
+    sent: &'a mut Vec<Sent>,
+    arriving_ops: &'a mut [u64],
     /// The outputs, if logits are due.
     logits: Option<&'a mut [i32]>,
     probe_names: &'a [String],
@@ -340,7 +445,8 @@ impl<O: Observer> Effects for Outbox<'_, O> {
         }
         self.observer.spike(self.site, port, payload);
         let source = self.slice.first_source + port.index() * self.slice.n_neurons + self.neuron_in_slice;
-        let routes = &self.core.routes[self.core.first_routes[source]..self.core.first_routes[source + 1]];
+        let routes = self.core.routes_of(source);
+        self.sent.push(Sent { source, payload: payload.into() });
         events.spikes += 1;
         events.messages += routes.len() as u64;
         for &Route { dest, hops, chip_crossings } in routes {
@@ -351,7 +457,8 @@ impl<O: Observer> Effects for Outbox<'_, O> {
                 let logit = &mut self.logits.as_deref_mut().ok_or(stray)?[index(dest.axon)];
                 *logit = logit.saturating_add(payload);
             } else {
-                self.inboxes[index(dest.core_idx)].push(Message { axon: dest.axon, payload });
+                let core = index(dest.core_idx);
+                self.arriving_ops[core] += self.axon_ops[core][index(dest.axon)];
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Several texts through one program.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use seamount_program::Program;
@@ -9,12 +10,14 @@ use crate::error::EmulatorError;
 use crate::events::Events;
 use crate::fast::Fast;
 use crate::reference::Reference;
+use crate::state::{StateError, decode};
 
 /// Runs of one program side by side, each with its own state. Every weight is read once for all of them.
 ///
 /// Each stream gives the integers, and counts what it would count, as an [`Emulator`](crate::Emulator) of its own.
 #[derive(Clone, Debug)]
 pub struct Streams {
+    program: Arc<Program>,
     run: Run,
 }
 
@@ -36,9 +39,14 @@ impl Streams {
         };
         let run = match fast {
             Some(fast) => Run::Fast(Box::new(fast)),
-            None => Run::Reference(vec![Reference::new(program)?; n_streams]),
+            None => Run::Reference(vec![Reference::new(Arc::clone(&program))?; n_streams]),
         };
-        Ok(Self { run })
+        Ok(Self { program, run })
+    }
+
+    /// The program that runs.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
     }
 
     /// Sends each stream its tokens, one every step, and waits for all logits; returns them in the tokens' order,
@@ -86,6 +94,25 @@ impl Streams {
     pub fn generate(&mut self, tokens: &[Option<u32>]) -> Result<Vec<Option<Vec<i32>>>, EmulatorError> {
         let tokens: Vec<&[u32]> = tokens.iter().map(Option::as_slice).collect();
         Ok(self.prefill(&tokens)?.into_iter().map(|mut logits| logits.pop()).collect())
+    }
+
+    /// Lets some streams go on from where one run of the same program was, as
+    /// [`Emulator::load_state`](crate::Emulator::load_state) does; gives the logits that came last there.
+    ///
+    /// # Errors
+    /// [`StateError`]; then the streams are as they were.
+    ///
+    /// # Panics
+    /// If there are fewer streams.
+    pub fn load_state(&mut self, streams: Range<usize>, bytes: &[u8]) -> Result<Option<Vec<i32>>, StateError> {
+        let (snapshot, logits) = decode(&self.program, bytes)?;
+        for stream in streams {
+            match &mut self.run {
+                Run::Fast(fast) => fast.load(stream, &snapshot),
+                Run::Reference(runs) => runs[stream].load(&snapshot),
+            }
+        }
+        Ok((!logits.is_empty()).then_some(logits))
     }
 
     /// What happened in a stream since the beginning, by core.

@@ -7,6 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use seamount_arch::Arch;
 use seamount_microcode::{AccId, Body, SlotDecl, SlotKind, decode, encode};
+use sha2::{Digest as _, Sha256};
 
 use crate::container::{self, ALIGN_BYTES};
 use crate::error::{ProgramError, Section};
@@ -33,6 +34,11 @@ impl Program {
         ];
         sections.extend(self.tokenizer.as_ref().map(|bytes| (Section::Tokenizer, bytes.to_vec())));
         container::write(self.arch.sha256(), &sections)
+    }
+
+    /// The SHA-256 of the program's file, which tells it from all others.
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.to_bytes()).into()
     }
 
     /// Reads a program and verifies it.

@@ -1,14 +1,45 @@
 //! What an engine counted, as the report shows it.
 
 use seamount_emulator::{Emulator, Events};
+use seamount_program::Program;
 use seamount_report::{Activity, EventCounts};
 
-/// What happened on each core in a run over `n_tokens` tokens.
-pub fn activity(emulator: &Emulator, n_tokens: usize) -> Activity {
-    let cores: Vec<_> = emulator.events().iter().map(counts).collect();
-    let host = counts(&emulator.host_events());
-    Activity::of(emulator.program(), n_tokens as u64, emulator.n_steps(), &cores, host)
-        .expect("invariant: an engine counts on each core of its program")
+/// What an emulator counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// By core of the program.
+    pub cores: Vec<Events>,
+    /// What the host did.
+    pub host: Events,
+    /// Time steps.
+    pub n_steps: u64,
+}
+
+impl Counts {
+    /// Since the beginning of the text.
+    pub fn of(emulator: &Emulator) -> Self {
+        Self { cores: emulator.events().to_vec(), host: emulator.host_events(), n_steps: emulator.n_steps() }
+    }
+
+    /// Since an earlier count of the same text.
+    ///
+    /// # Panics
+    /// If it is not one.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cores: self.cores.iter().zip(&earlier.cores).map(|(&now, &earlier)| now - earlier).collect(),
+            host: self.host - earlier.host,
+            n_steps: self.n_steps - earlier.n_steps,
+        }
+    }
+
+    /// Of a run of `program` over `n_tokens` tokens, for a report.
+    pub fn activity(&self, program: &Program, n_tokens: usize) -> Activity {
+        let cores: Vec<_> = self.cores.iter().map(counts).collect();
+        Activity::of(program, n_tokens as u64, self.n_steps, &cores, counts(&self.host))
+            .expect("invariant: an engine counts on each core of its program")
+    }
 }
 
 fn counts(events: &Events) -> EventCounts {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seamount_emulator::{EmulatorError, Engine, Events};
+use seamount_emulator::{EmulatorError, Engine, Events, StateError};
 
 use crate::generate::Generation;
 use crate::program::Program;
@@ -38,8 +38,6 @@ use crate::sample::Sampler;
 #[derive(Clone, Debug)]
 pub struct Emulator {
     machine: seamount_emulator::Emulator,
-    /// Those that came last.
-    logits: Option<Logits>,
 }
 
 /// How likely each token comes next, before the softmax: the integers that the chip gives, and what one is worth.
@@ -58,11 +56,7 @@ impl Emulator {
     /// [`EmulatorError::Fault`] if the program does what no program may do.
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<Vec<Logits>, EmulatorError> {
         let logits = self.machine.prefill(tokens)?;
-        let logits: Vec<_> = logits.into_iter().map(|integers| self.real(integers)).collect();
-        if let Some(last) = logits.last() {
-            self.logits = Some(last.clone());
-        }
-        Ok(logits)
+        Ok(logits.into_iter().map(|integers| self.real(integers)).collect())
     }
 
     /// Reads one token and waits for its logits (*fall-through*).
@@ -71,7 +65,7 @@ impl Emulator {
     /// As [`prefill`](Self::prefill).
     pub fn step(&mut self, token: u32) -> Result<Logits, EmulatorError> {
         let integers = self.machine.generate(token)?;
-        Ok(self.logits.insert(self.real(integers)).clone())
+        Ok(self.real(integers))
     }
 
     /// Reads `prompt`, and gives the tokens that follow, one by one as they are computed, up to the token that ends a
@@ -109,8 +103,39 @@ impl Emulator {
     }
 
     /// The logits that came last: those after the last token that was read.
-    pub fn logits(&self) -> Option<&Logits> {
-        self.logits.as_ref()
+    pub fn logits(&self) -> Option<Logits> {
+        self.machine.logits().map(|integers| self.real(integers.to_vec()))
+    }
+
+    /// All that the text so far has left behind, with the counts and the last logits, as bytes for a file: a long prompt
+    /// is read once. They name the program, and either engine [goes on](Self::load_state) from them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("prompt.state");
+    /// let program = seamount::embedded::program()?;
+    /// let mut emulator = program.emulator()?;
+    /// emulator.prefill(&[1, 17, 42, 9])?;
+    /// std::fs::write(&file, emulator.save_state())?;
+    ///
+    /// let mut other = program.emulator()?;
+    /// other.load_state(&std::fs::read(&file)?)?;
+    /// assert_eq!(other.logits(), emulator.logits());
+    /// assert_eq!(other.step(7)?, emulator.step(7)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn save_state(&self) -> Vec<u8> {
+        self.machine.save_state()
+    }
+
+    /// Goes on from a saved state: its text, its counts, its logits.
+    ///
+    /// # Errors
+    /// [`StateError`] if the bytes are of another program, or no state at all; then this text goes on as it was.
+    pub fn load_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        self.machine.load_state(bytes)
     }
 
     /// What happened since the beginning, by core of the program. Cores that the host plays have nothing here.
@@ -136,7 +161,6 @@ impl Emulator {
     /// Goes back to the beginning; counts are zero again.
     pub fn reset(&mut self) {
         self.machine.reset();
-        self.logits = None;
     }
 
     /// The program that runs.
@@ -167,7 +191,7 @@ impl Emulator {
 
 impl From<seamount_emulator::Emulator> for Emulator {
     fn from(machine: seamount_emulator::Emulator) -> Self {
-        Self { machine, logits: None }
+        Self { machine }
     }
 }
 

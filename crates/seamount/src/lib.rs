@@ -68,7 +68,7 @@ mod sample;
 pub mod tokens;
 pub mod tune;
 
-pub use activity::activity;
+pub use activity::Counts;
 pub use compile::{
     CalibrationText, Compilation, CompileError, CompileOptions, Lowered, Mapped, Quantized, Watcher, calibrate,
     compile, lower, map, quantize, trained_quant,
@@ -85,7 +85,7 @@ pub use seamount_arch::Arch;
 /// How an emulator runs a program.
 pub use seamount_emulator::Options as EmulatorOptions;
 /// What an emulator is made of, counts, shows and complains of.
-pub use seamount_emulator::{EmulatorError, Engine, Events, Kernel, Observer, Recorder, Streams};
+pub use seamount_emulator::{EmulatorError, Engine, Events, Kernel, Observer, Recorder, StateError, Streams};
 /// A Hugging Face folder.
 pub use seamount_hf::Checkpoint;
 /// Why a program's file cannot be read or written.

@@ -48,8 +48,16 @@ impl TextTokens {
     /// # Errors
     /// [`TokensError::Text`].
     pub fn prompt(&self, text: &str) -> Result<Vec<u32>, TokensError> {
+        Ok(self.bos_id.into_iter().chain(self.continuation(text)?).collect())
+    }
+
+    /// The tokens of a text that continues another.
+    ///
+    /// # Errors
+    /// [`TokensError::Text`].
+    pub fn continuation(&self, text: &str) -> Result<Vec<u32>, TokensError> {
         let encoding = self.tokenizer.encode(text, false).map_err(|error| TokensError::Text(error.to_string()))?;
-        Ok(self.bos_id.into_iter().chain(encoding.get_ids().iter().copied()).collect())
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The tokens of a text of lines, each between the beginning and the ending token; blank lines are skipped.

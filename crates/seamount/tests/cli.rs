@@ -350,3 +350,41 @@ fn many_prompts_are_continued_as_each_of_them_by_either_engine() {
     let shown = refuse(&["run", program(), "--prompts", &folder.path().join("none.txt").display().to_string()]);
     assert!(shown.contains("cannot read the prompts"), "{shown}");
 }
+
+#[test]
+fn a_saved_state_goes_on_as_if_the_text_had_not_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let prompt = "Once upon a time there was a fisherman";
+    let whole = succeed_json(&["run", program(), "--prompt", prompt, "--max-tokens", "20"]);
+    let ids = |story: &Value| story["generated_ids"].as_array().unwrap().clone();
+
+    let save = ["--save-state", &path("a.state")];
+    let first = succeed_json(&[&["run", program(), "--prompt", prompt, "--max-tokens", "8"], &save[..]].concat());
+    let load = ["run", program(), "--load-state", &path("a.state"), "--max-tokens", "12"];
+    let rest = succeed_json(&load);
+    assert_eq!(rest, succeed_json(&[&load, &["--engine", "reference"][..]].concat()));
+    assert_eq!(ids(&whole), [ids(&first), ids(&rest)].concat());
+    assert_eq!(rest["n_prompt_tokens"], 0);
+    // Counts are those of this run: the last token of the first one was read when its state was saved.
+    let ops = |story: &Value| story["events"]["synaptic_ops"].as_u64().unwrap();
+    assert_eq!(ops(&whole), ops(&first) + ops(&rest));
+
+    // What follows a state is no beginning: the prompts have no beginning token.
+    std::fs::write(path("prompts.txt"), " He had a boat.\n He had no boat.\n").unwrap();
+    let lines = succeed(&[&load[..], &["--prompts", &path("prompts.txt"), "--format", "json"]].concat());
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let alone = succeed_json(&[&load[..], &["--prompt", " He had no boat."]].concat());
+    assert_eq!(lines[1], alone);
+    assert_ne!(alone["prompt_ids"][0], 1);
+
+    let mut bytes = std::fs::read(path("a.state")).unwrap();
+    bytes.truncate(1000);
+    std::fs::write(path("short.state"), &bytes).unwrap();
+    let shown = refuse(&["run", program(), "--load-state", &path("short.state")]);
+    assert!(shown.starts_with("error[state]: the state has 1000 bytes, its header says"), "{shown}");
+    let model = models().join("stories-1m").display().to_string();
+    succeed(&["compile", &model, "-o", &path("other.smt"), "--weights", "int8"]);
+    let shown = refuse(&["run", &path("other.smt"), "--load-state", &path("a.state")]);
+    assert!(shown.starts_with("error[state]: the state is of another program"), "{shown}");
+}

@@ -18,6 +18,8 @@ pub(super) struct Span {
 /// What the host has sent to a stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostSent {
+    /// (step, token), ascending.
+    pub tokens: Vec<(u64, u32)>,
     pub embedding: Sent,
     pub tick: Sent,
 }

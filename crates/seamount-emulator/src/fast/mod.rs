@@ -12,14 +12,16 @@ mod part;
 mod plan;
 mod quiet;
 mod sources;
+mod state;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use seamount_program::Program;
+use seamount_program::{Host, Program};
 
 pub use self::kernels::Kernel;
+pub(crate) use self::plan::most_sent;
 
 use self::feed::{Heard, HostSent, Span};
 use self::outbox::{PartFault, Sent, Shown};
@@ -59,6 +61,8 @@ struct Stream {
     events: Vec<Events>,
     step_events: Vec<Events>,
     host_events: Events,
+    /// Synaptic operations of messages that were on their way when the state was loaded, by core, until they arrive.
+    arriving_ops: Vec<u64>,
 }
 
 impl Fast {
@@ -80,6 +84,7 @@ impl Fast {
             events: vec![Events::default(); n_cores],
             step_events: vec![Events::default(); n_cores],
             host_events: Events::default(),
+            arriving_ops: vec![0; n_cores],
         };
         Ok(Some(Self {
             kernel,
@@ -100,6 +105,7 @@ impl Fast {
             stream.events.fill(Events::default());
             stream.step_events.fill(Events::default());
             stream.host_events = Events::default();
+            stream.arriving_ops.fill(0);
         }
     }
 
@@ -241,13 +247,12 @@ impl Fast {
     fn send(&mut self, inputs: &[&[Option<u32>]]) -> Vec<Span> {
         let Self { plan, streams, host, .. } = self;
         let program = &plan.program.host;
-        let width = index(program.width);
         let mut spans = Vec::with_capacity(inputs.len());
         for ((stream, sent), inputs) in streams.iter_mut().zip(host).zip(inputs) {
             for (step, token) in (stream.step..).zip(*inputs) {
                 let Some(token) = *token else { continue };
-                let row = program.embedding[index(token) * width..][..width].iter().map(|&payload| payload.into());
-                let row: Vec<i32> = row.collect();
+                let row = embedding(program, token);
+                sent.tokens.push((step, token));
                 send_from_host(&plan.embedding, &mut sent.embedding, step, &row, &mut stream.host_events);
                 send_from_host(&plan.tick, &mut sent.tick, step, &[1], &mut stream.host_events);
                 stream.due.push_back(step + u64::from(program.latency_steps) - 1);
@@ -270,6 +275,12 @@ impl Fast {
                 stream.step_events.fill(Events::default());
                 count_arrivals(&plan.embedding, &host.embedding, 0, span, arrived);
                 count_arrivals(&plan.tick, &host.tick, 0, span, arrived);
+                let counts = stream.events.iter_mut().zip(&mut stream.step_events).zip(&mut stream.arriving_ops);
+                for ((all, last), ops) in counts {
+                    let ops = std::mem::take(ops);
+                    all.synaptic_ops += ops;
+                    last.synaptic_ops += if span.n == 1 { ops } else { 0 };
+                }
             }
         }
         for (part_plan, part) in plan.parts.iter().zip(parts) {
@@ -335,6 +346,8 @@ impl Fast {
         for (host, span) in host.iter_mut().zip(spans) {
             forget(&mut host.embedding, &plan.embedding, span);
             forget(&mut host.tick, &plan.tick, span);
+            let delay_steps = plan.embedding.delay_steps.max(plan.tick.delay_steps);
+            host.tokens.retain(|&(step, _)| step + delay_steps >= span.end());
         }
     }
 
@@ -403,6 +416,12 @@ impl Plan {
 
 fn parts(plan: &Plan, n_streams: usize) -> Vec<Vec<Part>> {
     plan.parts.iter().map(|part| vec![Part::new(plan, part); n_streams]).collect()
+}
+
+/// What the host's channels send for a token.
+fn embedding(host: &Host, token: u32) -> Vec<i32> {
+    let width = index(host.width);
+    host.embedding[index(token) * width..][..width].iter().map(|&payload| payload.into()).collect()
 }
 
 fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32], events: &mut Events) {

@@ -15,7 +15,7 @@ use crate::events::Events;
 /// A part of one stream.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    neurons: Neurons,
+    pub neurons: Neurons,
     /// What a step in which nothing arrives does, if it changes nothing.
     quiet: Option<Events>,
     /// By port.

@@ -513,7 +513,7 @@ fn n_registers(body: &Body) -> usize {
 }
 
 /// How many messages a neuron can send from a port in a step, if all loops run as often as they may.
-fn most_sent(body: &Body, port: usize) -> u64 {
+pub(crate) fn most_sent(body: &Body, port: usize) -> u64 {
     let repeats = |at: usize| {
         // A backward jump over the instruction repeats it up to `max` times, and each one around that, too.
         let around = body.instructions.iter().enumerate().filter_map(|(from, instr)| match instr {

@@ -453,7 +453,7 @@ pub(super) fn check_folder(file: &Path) -> Result<(), Failure> {
 }
 
 /// Writes beside and renames: no reader sees half a file.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_file(path: &Path, content: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::io(path, &error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -461,7 +461,7 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+    std::io::Write::write_all(&mut file, content.as_ref()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seamount::{activity, cost};
+use seamount::{Counts, cost};
 use seamount_emulator::Emulator;
 use seamount_program::Program;
 use seamount_report::{Activity, Explored, Report};
@@ -93,7 +93,7 @@ fn activity_of(args: &Args, program: &Arc<Program>) -> Result<Option<Activity>, 
     for token in tokens.iter().copied() {
         emulator.generate(token)?;
     }
-    Ok(Some(activity(&emulator, tokens.len())))
+    Ok(Some(Counts::of(&emulator).activity(program, tokens.len())))
 }
 
 fn read_explored(path: &Path) -> Result<Explored, Failure> {

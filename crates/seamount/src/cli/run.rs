@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Emulator, EmulatorOptions, Events, Program, Sampler, generate_streams};
+use seamount::{Counts, Emulator, EmulatorOptions, Events, Program, Sampler, Streams, generate_streams};
 use serde::Serialize;
 
 use super::compile::write_file;
@@ -20,7 +20,9 @@ Examples:
   seamount run my.smt --prompt \"Once upon a time\"
   seamount run my.smt --prompt \"Once\" --temperature 0.8 --top-p 0.9 --seed 7
   seamount run my.smt --prompt-ids 1,17,42 --format json
-  seamount run my.smt --prompts prompts.txt --format json > stories.jsonl")]
+  seamount run my.smt --prompts prompts.txt --format json > stories.jsonl
+  seamount run my.smt --prompt \"$(cat long.txt)\" --max-tokens 0 --save-state long.state
+  seamount run my.smt --load-state long.state --prompt \" In short,\"")]
 pub(super) struct Args {
     /// The program's file.
     program: PathBuf,
@@ -34,6 +36,13 @@ pub(super) struct Args {
     sampling: SamplingArgs,
     #[command(flatten)]
     engine: EngineArgs,
+    /// Writes what the text has left behind, all of it read, for --load-state.
+    #[arg(long, value_name = "FILE", conflicts_with = "prompts")]
+    save_state: Option<PathBuf>,
+    /// Goes on from a state that --save-state wrote: the prompt, or each of the prompts, continues that text, which is not
+    /// read again. Without a prompt, what follows is generated.
+    #[arg(long, value_name = "FILE")]
+    load_state: Option<PathBuf>,
     /// Says on standard error what happened on the cores.
     #[arg(long)]
     stats: bool,
@@ -58,24 +67,34 @@ impl PromptArgs {
         self.prompt.is_none() && self.prompt_ids.is_none()
     }
 
-    /// The prompt's tokens, of which there is at least one.
+    /// The tokens of a prompt that begins a text, of which there is at least one.
     pub(super) fn tokens(
         &self,
         program: &seamount_program::Program,
         tokens: Option<&TextTokens>,
     ) -> Result<Vec<u32>, Failure> {
-        let ids = match (&self.prompt, &self.prompt_ids, tokens) {
-            (Some(text), _, Some(tokens)) => tokens.prompt(text)?,
-            (Some(_), _, None) => return Err(no_tokenizer(program)),
-            (None, Some(ids), _) => parse_ids(ids)?,
-            (None, None, _) => Vec::new(),
-        };
+        let bos_id = tokens.and_then(|tokens| tokens.bos_id).filter(|_| self.prompt.is_some());
+        let ids: Vec<u32> = bos_id.into_iter().chain(self.continuation(program, tokens)?).collect();
         if ids.is_empty() {
             let message =
                 "the prompt has no token; the program needs one to begin with; help: give --prompt or --prompt-ids";
             return Err(Failure::new("usage", message));
         }
         Ok(ids)
+    }
+
+    /// The tokens of a prompt that goes on with a text; none without one.
+    fn continuation(
+        &self,
+        program: &seamount_program::Program,
+        tokens: Option<&TextTokens>,
+    ) -> Result<Vec<u32>, Failure> {
+        match (&self.prompt, &self.prompt_ids, tokens) {
+            (Some(text), _, Some(tokens)) => Ok(tokens.continuation(text)?),
+            (Some(_), _, None) => Err(no_tokenizer(program)),
+            (None, Some(ids), _) => Ok(parse_ids(ids)?),
+            (None, None, _) => Ok(Vec::new()),
+        }
     }
 }
 
@@ -108,12 +127,27 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     if let Some(path) = &args.prompts {
         return run_streams(args, path, &program, tokens.as_ref(), options, output);
     }
-    let prompt_ids = args.prompt.tokens(&program, tokens.as_ref())?;
+    let prompt_ids = match args.load_state {
+        Some(_) => args.prompt.continuation(&program, tokens.as_ref())?,
+        None => args.prompt.tokens(&program, tokens.as_ref())?,
+    };
     let mut emulator = program.emulator_with(options)?;
+    if let Some(path) = &args.load_state {
+        emulator.load_state(&read_state(path)?).map_err(|error| Failure::new("state", error).at(path.display()))?;
+        if prompt_ids.is_empty() && emulator.logits().is_none() {
+            let message = "the state is that of a text without a token; help: give --prompt or --prompt-ids";
+            return Err(Failure::new("state", message).at(path.display()));
+        }
+    }
+    let before = Counts::of(emulator.machine());
     let prompt = args.prompt.prompt.as_deref();
-    let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, output)?;
+    let save = args.save_state.is_some();
+    let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, save, output)?;
+    if let Some(path) = &args.save_state {
+        write_file(path, &emulator.save_state())?;
+    }
     if let Some(path) = &args.activity {
-        let activity = seamount::activity(emulator.machine(), story.n_tokens());
+        let activity = Counts::of(emulator.machine()).since(&before).activity(&program, story.n_tokens());
         let json = serde_json::to_string(&activity).expect("invariant: activities are JSON") + "\n";
         write_file(path, &json)?;
     }
@@ -143,12 +177,19 @@ fn run_streams(
     if prompts.is_empty() {
         return Err(Failure::new("prompts", "no line of the file has a prompt").at(path.display()));
     }
-    let prompt_ids = prompts.iter().map(|prompt| tokens.prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
+    let ids = |prompt| if args.load_state.is_some() { tokens.continuation(prompt) } else { tokens.prompt(prompt) };
+    let prompt_ids = prompts.iter().map(|prompt| ids(prompt)).collect::<Result<Vec<_>, _>>()?;
     let mut streams = program.streams(prompts.len(), options)?;
+    if let Some(path) = &args.load_state {
+        let failed = |error| Failure::new("state", error).at(path.display());
+        streams.load_state(0..prompts.len(), &read_state(path)?).map_err(failed)?;
+    }
+    let before: Vec<_> = (0..prompts.len()).map(|stream| counts_of(&streams, stream)).collect();
     let mut samplers: Vec<_> = prompts.iter().map(|_| args.sampling.sampler()).collect();
     let generated = generate_streams(&mut streams, program, &prompt_ids, args.sampling.max_tokens, &mut samplers)?;
     let mut all = (Events::default(), 0, 0);
     for (stream, ((prompt, prompt_ids), generated)) in prompts.into_iter().zip(prompt_ids).zip(generated).enumerate() {
+        let counts = counts_of(&streams, stream).since(&before[stream]);
         let story = Story {
             prompt: Some(prompt.to_owned()),
             text: Some(tokens.text(&generated)?),
@@ -156,9 +197,9 @@ fn run_streams(
             n_generated_tokens: generated.len(),
             prompt_ids,
             generated_ids: generated,
-            n_steps: streams.n_steps(stream),
-            events: streams.events(stream).iter().sum(),
-            host_events: streams.host_events(stream),
+            n_steps: counts.n_steps,
+            events: counts.cores.iter().sum(),
+            host_events: counts.host,
         };
         all.0 += story.events;
         all.1 += story.n_tokens();
@@ -174,6 +215,15 @@ fn run_streams(
         _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     }
     Ok(Outcome::Done)
+}
+
+fn counts_of(streams: &Streams, stream: usize) -> Counts {
+    let (host, n_steps) = (streams.host_events(stream), streams.n_steps(stream));
+    Counts { cores: streams.events(stream).to_vec(), host, n_steps }
+}
+
+fn read_state(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::io(path, &error))
 }
 
 fn no_tokenizer(program: &seamount_program::Program) -> Failure {
@@ -202,22 +252,26 @@ impl Story {
     }
 }
 
-/// Continues a prompt; as text, each word is written as soon as it is there.
+/// Continues a prompt; as text, each word is written as soon as it is there. With `to_the_end`, the emulator reads the last
+/// token as well.
 pub(super) fn tell(
     emulator: &mut Emulator,
     tokens: Option<&TextTokens>,
     prompt: Option<&str>,
     prompt_ids: &[u32],
     sampling: &SamplingArgs,
+    to_the_end: bool,
     output: &mut Output,
 ) -> Result<Story, Failure> {
     let live = !output.is_json();
+    let before = Counts::of(emulator.machine());
     if live && let Some(prompt) = prompt {
         output.raw(prompt)?;
     }
     let mut generated: Vec<u32> = Vec::new();
     let mut written = String::new();
-    for token in emulator.generate(prompt_ids, sampling.sampler())?.take(sampling.max_tokens) {
+    let mut generation = emulator.generate(prompt_ids, sampling.sampler())?;
+    for token in generation.by_ref().take(sampling.max_tokens) {
         generated.push(token?);
         let text = match tokens {
             Some(tokens) => tokens.text(&generated)?,
@@ -231,9 +285,13 @@ pub(super) fn tell(
             written.clone_from(&text);
         }
     }
+    if to_the_end {
+        generation.finish()?;
+    }
     if live {
         output.raw("\n")?;
     }
+    let counts = Counts::of(emulator.machine()).since(&before);
     Ok(Story {
         prompt: prompt.map(str::to_owned),
         prompt_ids: prompt_ids.to_vec(),
@@ -241,9 +299,9 @@ pub(super) fn tell(
         n_prompt_tokens: prompt_ids.len(),
         n_generated_tokens: generated.len(),
         generated_ids: generated,
-        n_steps: emulator.n_steps(),
-        events: emulator.events().iter().sum(),
-        host_events: emulator.host_events(),
+        n_steps: counts.n_steps,
+        events: counts.cores.iter().sum(),
+        host_events: counts.host,
     })
 }
 

@@ -1,0 +1,156 @@
+//! A stream's state, given away and taken over.
+
+use super::plan::PartPlan;
+use super::{Fast, HostSent, Part, embedding, send_from_host};
+use crate::events::Events;
+use crate::image::index;
+use crate::reach::Reach;
+use crate::state::Snapshot;
+
+impl Fast {
+    /// What a stream remembers.
+    pub(crate) fn save(&self, stream: usize) -> Snapshot {
+        let Self { plan, parts, streams, host, .. } = self;
+        let program = &plan.program;
+        let reach = Reach::new(program);
+        let first_sources = first_sources(self);
+        let text = &streams[stream];
+        let mut snapshot = Snapshot::initial(program);
+        snapshot.step = text.step;
+        snapshot.due = text.due.iter().copied().collect();
+        let may_arrive = |step: u64| step < text.step && text.step - step < reach.host as u64;
+        snapshot.tokens = host[stream].tokens.iter().copied().filter(|&(step, _)| may_arrive(step)).collect();
+        snapshot.host_events = text.host_events;
+        for ((core, events), &ops) in snapshot.cores.iter_mut().zip(&text.events).zip(&text.arriving_ops) {
+            core.events = *events;
+            core.arriving_ops = ops;
+        }
+        for (part_plan, part) in plan.parts.iter().zip(parts) {
+            let part = &part[stream];
+            let slice = &mut snapshot.cores[part_plan.core].slices[part_plan.slice];
+            copy(part_plan, &part.neurons.slots, &mut slice.slots);
+            copy(part_plan, &part.neurons.accumulators, &mut slice.accumulators);
+            for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
+                let first = source(self, &first_sources, part_plan, port);
+                let n_classes = port_plan.classes.len();
+                for (row, &step) in sent.steps.iter().enumerate().filter(|&(_, &step)| step < text.step) {
+                    let age = text.step - 1 - step;
+                    let payloads = &sent.payloads[row * part_plan.n_neurons..][..part_plan.n_neurons];
+                    for (source, &payload) in (first..).zip(payloads).filter(|&(_, &payload)| payload != 0) {
+                        if age < reach.sources[part_plan.core][source] as u64 {
+                            snapshot.cores[part_plan.core].add_spike(step, source, payload.into());
+                        }
+                    }
+                    let counts = &sent.counts[row * n_classes..][..n_classes];
+                    for (class, &n) in port_plan.classes.iter().zip(counts).filter(|_| age == 0) {
+                        for &(core, ops) in &plan.synaptic_ops[class.synaptic_ops] {
+                            snapshot.cores[core].arriving_ops += ops * u64::from(n);
+                        }
+                    }
+                }
+            }
+        }
+        snapshot
+    }
+
+    /// Lets a stream go on from what another run of the program remembered.
+    pub(crate) fn load(&mut self, stream: usize, snapshot: &Snapshot) {
+        let first_sources = first_sources(self);
+        let plan = &self.plan;
+        let program = &plan.program;
+        let text = &mut self.streams[stream];
+        text.step = snapshot.step;
+        text.due = snapshot.due.iter().copied().collect();
+        text.step_events.fill(Events::default());
+        let mut host = HostSent { tokens: snapshot.tokens.clone(), ..HostSent::default() };
+        for &(step, token) in &snapshot.tokens {
+            // What it sent was counted when it was sent.
+            let mut counted = Events::default();
+            let row = embedding(&program.host, token);
+            send_from_host(&plan.embedding, &mut host.embedding, step, &row, &mut counted);
+            send_from_host(&plan.tick, &mut host.tick, step, &[1], &mut counted);
+        }
+        self.host[stream] = host;
+        text.host_events = snapshot.host_events;
+        text.events = snapshot.cores.iter().map(|core| core.events).collect();
+        text.arriving_ops = snapshot.cores.iter().map(|core| core.arriving_ops).collect();
+        let mut restored = Vec::with_capacity(plan.parts.len());
+        for part_plan in &plan.parts {
+            let mut part = Part::new(plan, part_plan);
+            let core = &snapshot.cores[part_plan.core];
+            let slice = &core.slices[part_plan.slice];
+            paste(part_plan, &slice.slots, &mut part.neurons.slots);
+            paste(part_plan, &slice.accumulators, &mut part.neurons.accumulators);
+            for (is_charged, values) in part.neurons.is_charged.iter_mut().zip(&part.neurons.accumulators) {
+                *is_charged = values.iter().any(|&value| value != 0);
+            }
+            restored.push(part);
+        }
+        for (part_plan, part) in plan.parts.iter().zip(&mut restored) {
+            let core = &snapshot.cores[part_plan.core];
+            for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&mut part.sent).enumerate() {
+                let first = source(self, &first_sources, part_plan, port);
+                let sources = first..first + part_plan.n_neurons;
+                for (&(step, source), &payload) in
+                    core.spikes.iter().filter(|((_, source), _)| sources.contains(source))
+                {
+                    if sent.steps.last() != Some(&step) {
+                        sent.steps.push(step);
+                        // What they cost on arrival is in `arriving_ops`.
+                        sent.counts.resize(sent.counts.len() + port_plan.classes.len(), 0);
+                        sent.payloads.resize(sent.payloads.len() + part_plan.n_neurons, 0);
+                    }
+                    let row = sent.payloads.len() - part_plan.n_neurons;
+                    let payload = i32::try_from(payload);
+                    sent.payloads[row + source - first] =
+                        payload.expect("invariant: this engine's programs send sums of 32 bits");
+                }
+            }
+        }
+        for (streams, part) in self.parts.iter_mut().zip(restored) {
+            streams[stream] = part;
+        }
+    }
+}
+
+/// The number of each slice's first source, by core.
+fn first_sources(fast: &Fast) -> Vec<Vec<usize>> {
+    let program = &fast.plan.program;
+    let of_core = |core: &seamount_program::Core| {
+        let mut next = 0;
+        let first = core.slices.iter().map(|slice| {
+            let n_ports = program.body_of(slice.group).map_or(0, |body| body.ports.len());
+            let first = next;
+            next += n_ports * index(slice.n_neurons);
+            first
+        });
+        first.collect()
+    };
+    program.cores.iter().map(of_core).collect()
+}
+
+/// The number of a part's first source of a port.
+fn source(fast: &Fast, first_sources: &[Vec<usize>], part: &PartPlan, port: usize) -> usize {
+    let n_neurons = index(fast.plan.program.cores[part.core].slices[part.slice].n_neurons);
+    first_sources[part.core][part.slice] + port * n_neurons + part.first_in_slice
+}
+
+/// From `[value][lane]` of a part to `[neuron, value]` of its slice.
+fn copy(part: &PartPlan, lanes: &[Vec<i32>], slice: &mut [i32]) {
+    let n_values = lanes.len();
+    for (at, lanes) in lanes.iter().enumerate() {
+        let values = slice.iter_mut().skip(part.first_in_slice * n_values + at).step_by(n_values);
+        values.zip(&lanes[..part.n_neurons]).for_each(|(value, lane)| *value = *lane);
+    }
+}
+
+/// The other way; lanes past the last neuron repeat it.
+fn paste(part: &PartPlan, slice: &[i32], lanes: &mut [Vec<i32>]) {
+    let n_values = lanes.len();
+    for (at, lanes) in lanes.iter_mut().enumerate() {
+        let values = slice.iter().skip(part.first_in_slice * n_values + at).step_by(n_values);
+        lanes.iter_mut().zip(values.take(part.n_neurons)).for_each(|(lane, value)| *lane = *value);
+        let last = lanes[part.n_neurons - 1];
+        lanes[part.n_neurons..].fill(last);
+    }
+}
