@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use seamount_microcode::Slot;
 use seamount_program::Program;
 
 use crate::error::EmulatorError;
 use crate::events::Events;
 use crate::fast::{Fast, Kernel};
+use crate::image::index;
 use crate::observer::Observer;
 use crate::reference::Reference;
 use crate::state::{StateError, decode, encode};
@@ -243,8 +245,37 @@ impl Emulator {
         self.advance(&inputs, observer)
     }
 
+    /// What a slot of a slice's neurons holds, `[n_neurons]`.
+    ///
+    /// # Panics
+    /// If there is no such core, slice or slot.
+    pub fn slot_values(&self, core_idx: u32, slice_idx: u32, slot: Slot) -> Vec<i32> {
+        match &self.run {
+            Run::Fast(fast) => fast.slot_values(index(core_idx), index(slice_idx), slot.index()),
+            Run::Reference(reference) => reference.slot_values(index(core_idx), index(slice_idx), slot.index()),
+        }
+    }
+
     /// Runs a step for each input; gives the logits that were due.
     fn advance(
+        &mut self,
+        inputs: &[Option<u32>],
+        observer: Option<&mut impl Observer>,
+    ) -> Result<Vec<Vec<i32>>, EmulatorError> {
+        let Some(observer) = observer else { return self.advance_at_once(inputs, None::<&mut ()>) };
+        if !observer.watches_steps() {
+            return self.advance_at_once(inputs, Some(observer));
+        }
+        let mut all = Vec::new();
+        for &token in inputs {
+            let logits = self.advance_at_once(&[token], Some(observer))?;
+            observer.step_done(self, token, logits.last().map(Vec::as_slice));
+            all.extend(logits);
+        }
+        Ok(all)
+    }
+
+    fn advance_at_once(
         &mut self,
         inputs: &[Option<u32>],
         observer: Option<&mut impl Observer>,

@@ -2,6 +2,8 @@
 
 use seamount_microcode::{PortId, ProbeId};
 
+use crate::emulate::Emulator;
+
 /// Sees what neurons send and show. Each method does nothing unless it is overridden; `()` sees nothing.
 pub trait Observer {
     /// A neuron sent a payload that is not zero.
@@ -12,6 +14,17 @@ pub trait Observer {
     /// A neuron executed `PROBE`; `name` is the probe's declared name.
     fn probe(&mut self, site: Site, probe: ProbeId, name: &str, value: i32) {
         let _ = (site, probe, name, value);
+    }
+
+    /// A step is over, in which the host sent `token` and read `logits`, where there were any. Only those are told that
+    /// [ask for it](Self::watches_steps).
+    fn step_done(&mut self, emulator: &Emulator, token: Option<u32>, logits: Option<&[i32]>) {
+        let _ = (emulator, token, logits);
+    }
+
+    /// Whether steps are run one at a time, and each is told when it is over.
+    fn watches_steps(&self) -> bool {
+        false
     }
 }
 
@@ -29,6 +42,45 @@ pub struct Site {
 }
 
 impl Observer for () {}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn spike(&mut self, site: Site, port: PortId, payload: i32) {
+        (**self).spike(site, port, payload);
+    }
+
+    fn probe(&mut self, site: Site, probe: ProbeId, name: &str, value: i32) {
+        (**self).probe(site, probe, name, value);
+    }
+
+    fn step_done(&mut self, emulator: &Emulator, token: Option<u32>, logits: Option<&[i32]>) {
+        (**self).step_done(emulator, token, logits);
+    }
+
+    fn watches_steps(&self) -> bool {
+        (**self).watches_steps()
+    }
+}
+
+/// Some observers, each of which is told everything, in order.
+impl<O: Observer> Observer for Vec<O> {
+    fn spike(&mut self, site: Site, port: PortId, payload: i32) {
+        self.iter_mut().for_each(|observer| observer.spike(site, port, payload));
+    }
+
+    fn probe(&mut self, site: Site, probe: ProbeId, name: &str, value: i32) {
+        self.iter_mut().for_each(|observer| observer.probe(site, probe, name, value));
+    }
+
+    fn step_done(&mut self, emulator: &Emulator, token: Option<u32>, logits: Option<&[i32]>) {
+        for observer in self.iter_mut().filter(|observer| observer.watches_steps()) {
+            observer.step_done(emulator, token, logits);
+        }
+    }
+
+    fn watches_steps(&self) -> bool {
+        self.iter().any(Observer::watches_steps)
+    }
+}
 
 /// An observer that keeps everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -110,6 +110,14 @@ impl Reference {
         self.state.host_events
     }
 
+    /// What a slot of a slice's neurons holds.
+    pub(crate) fn slot_values(&self, core: usize, slice: usize, slot: usize) -> Vec<i32> {
+        let image = &self.image.cores[core].slices[slice];
+        let n_slots = self.image.bodies[image.body].slots.len();
+        assert!(slot < n_slots, "slot {slot} of {n_slots}");
+        self.state.cores[core].slices[slice].slots.iter().skip(slot).step_by(n_slots).copied().collect()
+    }
+
     /// What the run remembers.
     pub(crate) fn save(&self) -> Snapshot {
         let (reach, state) = (&self.image.reach, &self.state);

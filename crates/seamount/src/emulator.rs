@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seamount_emulator::{EmulatorError, Engine, Events, StateError};
+use seamount_emulator::{EmulatorError, Engine, Events, Observer, StateError};
 
 use crate::generate::Generation;
 use crate::program::Program;
@@ -99,7 +99,34 @@ impl Emulator {
     /// As [`prefill`](Self::prefill).
     pub fn generate(&mut self, prompt: &[u32], sampler: Sampler) -> Result<Generation<'_>, EmulatorError> {
         self.prefill(prompt)?;
-        Ok(Generation::new(self, sampler))
+        Ok(Generation::new(self, sampler, None))
+    }
+
+    /// As [`generate`](Self::generate), while `observer` looks on: a [`Recorder`](crate::Recorder) of all spikes, a
+    /// [trace](crate::trace), a [record](crate::record) of some neurons, or one of your own.
+    ///
+    /// # Errors
+    /// As [`prefill`](Self::prefill).
+    pub fn generate_observed<'a>(
+        &'a mut self,
+        prompt: &[u32],
+        sampler: Sampler,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Generation<'a>, EmulatorError> {
+        self.machine.prefill_observed(prompt, &mut &mut *observer)?;
+        Ok(Generation::new(self, sampler, Some(observer)))
+    }
+
+    pub(crate) fn step_maybe_observed(
+        &mut self,
+        token: u32,
+        observer: Option<&mut &mut dyn Observer>,
+    ) -> Result<(), EmulatorError> {
+        match observer {
+            Some(observer) => self.machine.generate_observed(token, observer),
+            None => self.machine.generate(token),
+        }
+        .map(drop)
     }
 
     /// The logits that came last: those after the last token that was read.

@@ -1,8 +1,9 @@
 //! Continuing a text with a program.
 
+use std::fmt;
 use std::iter::FusedIterator;
 
-use seamount_emulator::{EmulatorError, Streams};
+use seamount_emulator::{EmulatorError, Observer, Streams};
 use seamount_program::Program;
 
 use crate::emulator::Emulator;
@@ -12,35 +13,47 @@ use crate::sample::Sampler;
 ///
 /// It ends before the token that ends a text, and after an error. A token that was given is read when the next one is
 /// asked for, or by [`finish`](Self::finish).
-#[derive(Debug)]
 pub struct Generation<'a> {
     emulator: &'a mut Emulator,
     sampler: Sampler,
+    observer: Option<&'a mut dyn Observer>,
     /// The token that was given last, if it has not been read.
     unread: Option<u32>,
     is_over: bool,
 }
 
 impl<'a> Generation<'a> {
-    pub(crate) fn new(emulator: &'a mut Emulator, sampler: Sampler) -> Self {
-        Self { emulator, sampler, unread: None, is_over: false }
+    pub(crate) fn new(emulator: &'a mut Emulator, sampler: Sampler, observer: Option<&'a mut dyn Observer>) -> Self {
+        Self { emulator, sampler, observer, unread: None, is_over: false }
     }
 
     /// Lets the emulator read the token that was given last, so that it has read all of the text.
     ///
     /// # Errors
     /// As [`Emulator::step`].
-    pub fn finish(self) -> Result<(), EmulatorError> {
-        self.unread.map_or(Ok(()), |token| self.emulator.step(token).map(drop))
+    pub fn finish(mut self) -> Result<(), EmulatorError> {
+        self.read()
+    }
+
+    fn read(&mut self) -> Result<(), EmulatorError> {
+        let Some(token) = self.unread.take() else { return Ok(()) };
+        self.emulator.step_maybe_observed(token, self.observer.as_mut())
     }
 
     fn choose(&mut self) -> Result<Option<u32>, EmulatorError> {
-        if let Some(token) = self.unread.take() {
-            self.emulator.step(token)?;
-        }
+        self.read()?;
         let Some(logits) = self.emulator.logits() else { return Ok(None) };
         let token = self.sampler.choose(&logits.to_real());
         Ok((Some(token) != self.emulator.eos_id()).then_some(token))
+    }
+}
+
+impl fmt::Debug for Generation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generation")
+            .field("sampler", &self.sampler)
+            .field("unread", &self.unread)
+            .finish_non_exhaustive()
     }
 }
 

@@ -44,6 +44,7 @@
 //!   [`tune`](tune::tune) finds the narrowest widths that hold a budget of accuracy.
 //! - [`evaluate`](evaluate()) says how well a program predicts text, the other functions of [`mod@evaluate`] where its
 //!   error comes from, [`mod@ranges`] what can overflow; [`reproduce`] predicts published figures.
+//! - [`trace`] and [`record`] show what happens inside, step by step.
 //! - [`passes`] runs passes on text; [`embedded`] has a small trained model to play with.
 //!
 //! `docs/library.md` walks through it.
@@ -63,9 +64,11 @@ mod generate;
 pub mod passes;
 mod program;
 pub mod ranges;
+pub mod record;
 pub mod reproduce;
 mod sample;
 pub mod tokens;
+pub mod trace;
 pub mod tune;
 
 pub use activity::Counts;

@@ -388,3 +388,50 @@ fn a_saved_state_goes_on_as_if_the_text_had_not_stopped() {
     let shown = refuse(&["run", &path("other.smt"), "--load-state", &path("a.state")]);
     assert!(shown.starts_with("error[state]: the state is of another program"), "{shown}");
 }
+
+#[test]
+fn a_trace_has_the_counts_of_each_step_and_a_record_the_values_of_neurons() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let run = ["run", program(), "--prompt", "Mira went", "--max-tokens", "3"];
+    let story = succeed_json(&[&run[..], &["--trace", &path("run.json")]].concat());
+    assert_eq!(story, succeed_json(&run), "who looks on changes nothing");
+    let trace: Value = serde_json::from_str(&std::fs::read_to_string(path("run.json")).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |phase: &str| events.iter().filter(move |event| event["ph"] == phase).collect::<Vec<_>>();
+    let count = |kind: &str| of("X").iter().filter_map(|event| event["args"][kind].as_u64()).sum::<u64>();
+    for kind in ["spikes", "synaptic_ops", "messages", "zero_payloads"] {
+        assert_eq!(count(kind), story["events"][kind].as_u64().unwrap(), "{kind}");
+    }
+    let n_tokens = story["n_prompt_tokens"].as_u64().unwrap() + 2;
+    let logits = of("i");
+    assert_eq!(logits.len() as u64, n_tokens, "the last token is said, not read");
+    let last = logits.last().unwrap()["ts"].as_f64().unwrap();
+    assert!(of("X").iter().all(|event| event["ts"].as_f64().unwrap() + event["dur"].as_f64().unwrap() <= last + 1e-3));
+
+    let names = "layers.0.attn.h_0[1..3],lm_head,layers.0.attn.to_o_proj[7]";
+    let record = |engine: &str, file: &str| {
+        let probe = ["--engine", engine, "--probe", names, "--probe-output", &path(file)];
+        succeed(&[&run[..], &probe].concat());
+        std::fs::read(path(file)).unwrap()
+    };
+    let csv = record("fast", "a.csv");
+    assert!(csv == record("reference", "b.csv"));
+    let csv = text(&csv);
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(&rows[0][..4], ["step", "layers.0.attn.h_0[1]", "layers.0.attn.h_0[2]", "lm_head[0]"]);
+    assert_eq!(rows.iter().skip(1).filter(|row| !row[3].is_empty()).count() as u64, n_tokens);
+    let npy = record("fast", "a.npy");
+    let header = text(&npy[10..128]);
+    assert!(npy.starts_with(b"\x93NUMPY\x01\x00\x76\x00"), "{header}");
+    assert!(header.contains(&format!("'shape': ({}, {}), ", rows.len() - 1, rows[0].len())), "{header}");
+    assert_eq!(npy.len(), 128 + 8 * (rows.len() - 1) * rows[0].len());
+
+    let probe =
+        |name: &str, file: &str| refuse(&[&run[..], &["--probe", name, "--probe-output", &path(file)]].concat());
+    let shown = probe("layers.0.attn.h", "c.csv");
+    assert!(shown.starts_with("error[probe]: ") && shown.contains("there is `layers.0.attn.h_0`"), "{shown}");
+    assert!(probe("lm_head[512]", "c.csv").contains("of the 512 that there are"));
+    assert!(probe("lm_head", "c.txt").contains(".csv or .npy"));
+    assert!(!folder.path().join("c.csv").exists());
+}

@@ -8,6 +8,14 @@ use crate::reach::Reach;
 use crate::state::Snapshot;
 
 impl Fast {
+    /// What a slot of a slice's neurons holds, in the first stream.
+    pub(crate) fn slot_values(&self, core: usize, slice: usize, slot: usize) -> Vec<i32> {
+        let parts = self.plan.parts.iter().zip(&self.parts);
+        let mut parts: Vec<_> = parts.filter(|(plan, _)| (plan.core, plan.slice) == (core, slice)).collect();
+        parts.sort_by_key(|(plan, _)| plan.first_in_slice);
+        parts.iter().flat_map(|(plan, part)| &part[0].neurons.slots[slot][..plan.n_neurons]).copied().collect()
+    }
+
     /// What a stream remembers.
     pub(crate) fn save(&self, stream: usize) -> Snapshot {
         let Self { plan, parts, streams, host, .. } = self;

@@ -18,6 +18,7 @@ use seamount_partition::{Effort, Objective, WeightEncoding};
 use seamount_quant::config::{QuantConfig, Scales};
 use seamount_quant::set_ranges::Ranges;
 use seamount_quant::trained::TrainedQuant;
+use tempfile::NamedTempFile;
 
 use super::output::Output;
 use super::progress;
@@ -454,16 +455,24 @@ pub(super) fn check_folder(file: &Path) -> Result<(), Failure> {
 
 /// Writes beside and renames: no reader sees half a file.
 pub(super) fn write_file(path: &Path, content: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::io(path, &error);
+    let mut file = begin_file(path)?;
+    std::io::Write::write_all(&mut file, content.as_ref()).map_err(|error| Failure::io(path, &error))?;
+    end_file(file, path)
+}
+
+/// A file beside `path` that [`end_file`] puts there; without that, nothing stays of it.
+pub(super) fn begin_file(path: &Path) -> Result<NamedTempFile, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Temporary files are their owner's alone; results are as readable as any other file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut file, content.as_ref()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    builder.tempfile_in(folder).map_err(|error| Failure::io(path, &error))
+}
+
+/// Puts a file where it belongs.
+pub(super) fn end_file(file: NamedTempFile, path: &Path) -> Result<(), Failure> {
+    file.persist(path).map(drop).map_err(|error| Failure::io(path, &error.error))
 }
 
 #[cfg(test)]

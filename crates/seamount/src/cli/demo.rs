@@ -8,7 +8,7 @@ use serde_json::json;
 use super::compile::{Options, Resolved, compile_with_progress};
 use super::engine::EngineArgs;
 use super::output::Output;
-use super::run::{SamplingArgs, tell};
+use super::run::{SamplingArgs, Telling, tell};
 use super::summary::{EventsText, Summary};
 use super::{Failure, Outcome};
 
@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     let tokens = program.tokenizer()?;
     let prompt_ids = tokens.as_ref().expect("invariant: the embedded model has a tokenizer").prompt(&args.prompt)?;
     let mut emulator = program.emulator_with(args.engine.options()?)?;
-    let story = tell(&mut emulator, tokens.as_ref(), Some(&args.prompt), &prompt_ids, &args.sampling, false, output)?;
+    let how = Telling { sampling: &args.sampling, to_the_end: false, observers: None };
+    let story = tell(&mut emulator, tokens.as_ref(), Some(&args.prompt), &prompt_ids, how, output)?;
     let events = EventsText { events: &story.events, n_tokens: story.n_tokens(), n_steps: story.n_steps };
     let text = format!("\n{events}");
     output.result(text, &json!({ "compilation": summary, "story": story }))?;

@@ -10,6 +10,7 @@ mod engine;
 mod eval;
 mod explore;
 mod failure;
+mod observe;
 mod opt;
 mod output;
 mod progress;

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seamount::tokens::{TextTokens, parse_ids};
-use seamount::{Counts, Emulator, EmulatorOptions, Events, Program, Sampler, Streams, generate_streams};
+use seamount::{Counts, Emulator, EmulatorOptions, Events, Observer, Program, Sampler, Streams, generate_streams};
 use serde::Serialize;
 
 use super::compile::write_file;
 use super::engine::EngineArgs;
+use super::observe::ObserveArgs;
 use super::output::Output;
 use super::summary::EventsText;
 use super::{Failure, Outcome};
@@ -21,6 +22,7 @@ Examples:
   seamount run my.smt --prompt \"Once\" --temperature 0.8 --top-p 0.9 --seed 7
   seamount run my.smt --prompt-ids 1,17,42 --format json
   seamount run my.smt --prompts prompts.txt --format json > stories.jsonl
+  seamount run my.smt --prompt \"Once\" --trace run.json --probe layers.0.attn.h_0[0..16] --probe-output h.csv
   seamount run my.smt --prompt \"$(cat long.txt)\" --max-tokens 0 --save-state long.state
   seamount run my.smt --load-state long.state --prompt \" In short,\"")]
 pub(super) struct Args {
@@ -49,6 +51,8 @@ pub(super) struct Args {
     /// Writes what happened on each core as JSON, for `seamount report --activity`.
     #[arg(long, value_name = "FILE")]
     activity: Option<PathBuf>,
+    #[command(flatten)]
+    observe: ObserveArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -141,8 +145,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
     }
     let before = Counts::of(emulator.machine());
     let prompt = args.prompt.prompt.as_deref();
-    let save = args.save_state.is_some();
-    let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, &args.sampling, save, output)?;
+    let mut observers = args.observe.begin(&program)?;
+    let how = Telling {
+        sampling: &args.sampling,
+        to_the_end: args.save_state.is_some(),
+        observers: (!observers.is_empty()).then(|| observers.list()),
+    };
+    let story = tell(&mut emulator, tokens.as_ref(), prompt, &prompt_ids, how, output)?;
+    observers.end()?;
     if let Some(path) = &args.save_state {
         write_file(path, &emulator.save_state())?;
     }
@@ -252,15 +262,22 @@ impl Story {
     }
 }
 
-/// Continues a prompt; as text, each word is written as soon as it is there. With `to_the_end`, the emulator reads the last
-/// token as well.
+/// How a prompt is continued.
+pub(super) struct Telling<'a> {
+    pub(super) sampling: &'a SamplingArgs,
+    /// Whether the emulator reads the last token as well.
+    pub(super) to_the_end: bool,
+    /// Who looks on, if anybody does.
+    pub(super) observers: Option<Vec<&'a mut dyn Observer>>,
+}
+
+/// Continues a prompt; as text, each word is written as soon as it is there.
 pub(super) fn tell(
     emulator: &mut Emulator,
     tokens: Option<&TextTokens>,
     prompt: Option<&str>,
     prompt_ids: &[u32],
-    sampling: &SamplingArgs,
-    to_the_end: bool,
+    mut how: Telling<'_>,
     output: &mut Output,
 ) -> Result<Story, Failure> {
     let live = !output.is_json();
@@ -270,8 +287,12 @@ pub(super) fn tell(
     }
     let mut generated: Vec<u32> = Vec::new();
     let mut written = String::new();
-    let mut generation = emulator.generate(prompt_ids, sampling.sampler())?;
-    for token in generation.by_ref().take(sampling.max_tokens) {
+    let sampler = how.sampling.sampler();
+    let mut generation = match &mut how.observers {
+        Some(observers) => emulator.generate_observed(prompt_ids, sampler, observers)?,
+        None => emulator.generate(prompt_ids, sampler)?,
+    };
+    for token in generation.by_ref().take(how.sampling.max_tokens) {
         generated.push(token?);
         let text = match tokens {
             Some(tokens) => tokens.text(&generated)?,
@@ -285,7 +306,7 @@ pub(super) fn tell(
             written.clone_from(&text);
         }
     }
-    if to_the_end {
+    if how.to_the_end {
         generation.finish()?;
     }
     if live {
