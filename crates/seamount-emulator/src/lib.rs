@@ -3,6 +3,8 @@
 //! Entry point: [`Emulator`]. It has two engines that give the same integers and the same counts. The *reference* runs one
 //! neuron, one instruction at a time and is meant to be read: `reference.rs` is a step, `neuron.rs` an instruction,
 //! `image.rs` the program as it is laid out. The *fast* engine, `fast/`, runs many neurons, steps and texts at once.
+//! A [`Debugger`] stops the reference between any two instructions.
+//!
 //! `docs/emulator.md` has the rules, and how the fast engine keeps them. `state/` is what a run remembers, for either.
 //!
 //! **Invariant:** this crate sees a program and nothing else: no model, no network, no core map.
@@ -13,6 +15,7 @@
 //!
 //! **Invariant:** `unsafe` is in `fast/kernels` only.
 
+mod debug;
 mod emulate;
 mod error;
 mod events;
@@ -25,6 +28,7 @@ mod reference;
 mod state;
 mod streams;
 
+pub use debug::{Debugger, Pace, Position};
 pub use emulate::{Emulator, Engine, Options, StepOutput};
 pub use error::{EmulatorError, Fault, FaultKind};
 pub use events::Events;

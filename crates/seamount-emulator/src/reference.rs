@@ -118,6 +118,15 @@ impl Reference {
         self.state.cores[core].slices[slice].slots.iter().skip(slot).step_by(n_slots).copied().collect()
     }
 
+    /// Slots and accumulators of a neuron, counted in its slice.
+    pub(crate) fn neuron(&self, core: usize, slice: usize, neuron: usize) -> (&[i32], &[i32]) {
+        let image = &self.image.cores[core].slices[slice];
+        let body = &self.image.bodies[image.body];
+        let (n_slots, n_accumulators) = (body.slots.len(), body.accumulators.len());
+        let SliceState { slots, accumulators, .. } = &self.state.cores[core].slices[slice];
+        (&slots[neuron * n_slots..][..n_slots], &accumulators[neuron * n_accumulators..][..n_accumulators])
+    }
+
     /// What the run remembers.
     pub(crate) fn save(&self) -> Snapshot {
         let (reach, state) = (&self.image.reach, &self.state);
@@ -189,13 +198,50 @@ impl Reference {
     }
 
     fn step(&mut self, token: Option<u32>, observer: &mut impl Observer) -> Result<Option<Vec<i32>>, EmulatorError> {
+        let mut step = self.begin(token)?;
+        let image = Arc::clone(&self.image);
+        for (core, core_image) in image.cores.iter().enumerate() {
+            for (slice, slice_image) in core_image.slices.iter().enumerate() {
+                for neuron in 0..slice_image.n_neurons {
+                    step.at(core, slice, neuron);
+                    self.run_neuron(&mut step, false, observer)?;
+                }
+            }
+        }
+        Ok(self.end(step))
+    }
+
+    /// First part of a step: the host sends, and every core receives.
+    pub(crate) fn begin(&mut self, token: Option<u32>) -> Result<Step, EmulatorError> {
         self.send_token(token)?;
-        self.state.step_events.fill(Events::default());
+        let State { step, due, cores, step_events, .. } = &mut self.state;
+        step_events.fill(Events::default());
+        let is_due = due.front() == Some(step);
+        if is_due {
+            due.pop_front();
+        }
+        let n_cores = cores.len();
         self.receive();
-        let logits = self.run_neurons(observer)?;
+        Ok(Step {
+            core: 0,
+            slice: 0,
+            neuron: 0,
+            scratch: Scratch::new(),
+            sent: vec![Vec::new(); n_cores],
+            arriving_ops: vec![0; n_cores],
+            logits: is_due.then(|| vec![0; index(self.image.program.host.n_outputs)]),
+        })
+    }
+
+    /// Last part of a step: counts are added up, and what was sent is on its way. Returns the logits if they were due.
+    pub(crate) fn end(&mut self, step: Step) -> Option<Vec<i32>> {
+        for (core, (sent, ops)) in self.state.cores.iter_mut().zip(step.sent.into_iter().zip(step.arriving_ops)) {
+            core.sent.push_front(sent);
+            core.arriving_ops = ops;
+        }
         self.account();
         self.state.step += 1;
-        Ok(logits)
+        step.logits
     }
 
     /// The host sends a token's embedding and the tick; both arrive in the step that is about to run.
@@ -224,7 +270,7 @@ impl Reference {
         Ok(())
     }
 
-    /// First part of a step: what arrives is added to the accumulators.
+    /// What arrives is added to the accumulators.
     fn receive(&mut self) {
         let (image, state) = (&*self.image, &mut self.state);
         for (age, token) in state.tokens.iter().enumerate() {
@@ -256,54 +302,50 @@ impl Reference {
         }
     }
 
-    /// Second part of a step: every neuron runs. Returns the logits if they are due.
-    fn run_neurons(&mut self, observer: &mut impl Observer) -> Result<Option<Vec<i32>>, Fault> {
-        let State { step, due, cores, step_events, .. } = &mut self.state;
-        let step = *step;
-        let mut logits = (due.front() == Some(&step)).then(|| vec![0; index(self.image.program.host.n_outputs)]);
-        if logits.is_some() {
-            due.pop_front();
-        }
-        let mut scratch = Scratch::new();
-        // Synaptic operations of what is sent, by the core that receives it.
-        let mut arriving_ops = vec![0; cores.len()];
-        for (core_idx, ((core, image), events)) in (0..).zip(cores.iter_mut().zip(&self.image.cores).zip(step_events)) {
-            let mut sent = Vec::new();
-            for (slice, slice_image) in core.slices.iter_mut().zip(&image.slices) {
-                let body = &self.image.bodies[slice_image.body];
-                let (n_slots, n_accumulators) = (body.slots.len(), body.accumulators.len());
-                let mut site =
-                    Site { step, core: core_idx, group: slice_image.group, neuron: slice_image.first_neuron };
-                for k in 0..slice_image.n_neurons {
-                    let mut neuron = Neuron {
-                        word: self.image.word,
-                        slots: &mut slice.slots[k * n_slots..][..n_slots],
-                        accumulators: &mut slice.accumulators[k * n_accumulators..][..n_accumulators],
-                        events,
-                    };
-                    let mut outbox = Outbox {
-                        core: image,
-                        slice: slice_image,
-                        neuron_in_slice: k,
-                        payload_bits: self.image.payload_bits,
-                        axon_ops: &self.image.axon_ops,
-                        sent: &mut sent,
-                        arriving_ops: &mut arriving_ops,
-                        logits: logits.as_deref_mut(),
-                        probe_names: &body.probes,
-                        site,
-                        observer,
-                    };
-                    neuron.run(body, &mut scratch, &mut outbox).map_err(|(pc, kind)| site.fault(pc, kind))?;
-                    site.neuron += 1;
-                }
-            }
-            core.sent.push_front(sent);
-        }
-        for (core, ops) in cores.iter_mut().zip(arriving_ops) {
-            core.arriving_ops = ops;
-        }
-        Ok(logits)
+    /// Second part of a step, for each neuron in order: it runs, to the end or, with `once`, for one instruction.
+    pub(crate) fn run_neuron(
+        &mut self,
+        step: &mut Step,
+        once: bool,
+        observer: &mut impl Observer,
+    ) -> Result<(), Fault> {
+        let (image, state) = (&*self.image, &mut self.state);
+        let core_image = &image.cores[step.core];
+        let slice_image = &core_image.slices[step.slice];
+        let body = &image.bodies[slice_image.body];
+        let (n_slots, n_accumulators) = (body.slots.len(), body.accumulators.len());
+        let slice = &mut state.cores[step.core].slices[step.slice];
+        let mut neuron = Neuron {
+            word: image.word,
+            slots: &mut slice.slots[step.neuron * n_slots..][..n_slots],
+            accumulators: &mut slice.accumulators[step.neuron * n_accumulators..][..n_accumulators],
+            events: &mut state.step_events[step.core],
+        };
+        let number = |n: usize| u32::try_from(n).expect("invariant: cores and neurons have 32 bits");
+        let site = Site {
+            step: state.step,
+            core: number(step.core),
+            group: slice_image.group,
+            neuron: slice_image.first_neuron + number(step.neuron),
+        };
+        let mut outbox = Outbox {
+            core: core_image,
+            slice: slice_image,
+            neuron_in_slice: step.neuron,
+            payload_bits: image.payload_bits,
+            axon_ops: &image.axon_ops,
+            sent: &mut step.sent[step.core],
+            arriving_ops: &mut step.arriving_ops,
+            logits: step.logits.as_deref_mut(),
+            probe_names: &body.probes,
+            site,
+            observer,
+        };
+        let done = match body.instructions.get(step.scratch.pc) {
+            Some(&instr) if once => neuron.execute(instr, &mut step.scratch, &mut outbox),
+            Some(_) | None => neuron.run(body, &mut step.scratch, &mut outbox),
+        };
+        done.map_err(|(pc, kind)| site.fault(pc, kind))
     }
 
     /// Adds the step's counts to the run's, moves those of cores that the host plays to the host, and forgets what has
@@ -422,6 +464,35 @@ fn arrive(image: &Image, cores: &mut [CoreState], dest: Dest, payload: i64, age:
     let core = index(dest.core_idx);
     for block in image.cores[core].blocks_of(dest.axon).filter(|block| block.delay_steps == age) {
         cores[core].slices[block.slice].arriving[block.acc].add(block, dest.axon, payload);
+    }
+}
+
+/// A step that is being run: which neuron, how far, and what was sent so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub core: usize,
+    pub slice: usize,
+    /// Counted in the slice.
+    pub neuron: usize,
+    pub scratch: Scratch,
+    /// By core.
+    sent: Vec<Vec<Sent>>,
+    /// Synaptic operations of what is sent, by the core that receives it.
+    arriving_ops: Vec<u64>,
+    /// The outputs, if logits are due.
+    logits: Option<Vec<i32>>,
+}
+
+impl Step {
+    /// Whether logits come in this step.
+    pub(crate) fn awaits_logits(&self) -> bool {
+        self.logits.is_some()
+    }
+
+    /// Goes to the beginning of a neuron's run.
+    pub(crate) fn at(&mut self, core: usize, slice: usize, neuron: usize) {
+        (self.core, self.slice, self.neuron) = (core, slice, neuron);
+        self.scratch.begin();
     }
 }
 

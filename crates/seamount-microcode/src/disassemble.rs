@@ -35,7 +35,7 @@ impl fmt::Display for Body {
         for (address, instr) in self.instructions.iter().enumerate() {
             write_label(f, &labels, address)?;
             let text = with_label(instr, &labels);
-            match operand_name(self, instr) {
+            match self.operand_name(instr) {
                 Some(name) => writeln!(f, "    {text:<width$}; {name}", width = COMMENT_COLUMN - 4)?,
                 None => writeln!(f, "    {text}")?,
             }
@@ -75,29 +75,31 @@ fn with_label(instr: &Instr, labels: &BTreeMap<usize, usize>) -> String {
     instr.to_string()
 }
 
-/// The declared name of the slot, accumulator, port or probe that the instruction uses.
-fn operand_name<'a>(body: &'a Body, instr: &Instr) -> Option<&'a str> {
-    match *instr {
-        Instr::RmwLd { slot, .. }
-        | Instr::RmwSt { slot, .. }
-        | Instr::RmwXchg { slot, .. }
-        | Instr::RmwAdd { slot, .. } => body.slot_name(slot),
-        Instr::Rdc { acc, .. } => body.accumulator_name(acc),
-        Instr::Spike { port, .. } => body.port_name(port),
-        Instr::Probe { probe, .. } => body.probe_name(probe),
-        Instr::Mov { .. }
-        | Instr::Sel { .. }
-        | Instr::And { .. }
-        | Instr::Or { .. }
-        | Instr::Shl { .. }
-        | Instr::Add { .. }
-        | Instr::Neg { .. }
-        | Instr::Min { .. }
-        | Instr::MulShr { .. }
-        | Instr::Lt { .. }
-        | Instr::Ge { .. }
-        | Instr::Eq { .. }
-        | Instr::SkpC { .. }
-        | Instr::JmpC { .. } => None,
+impl Body {
+    /// The declared name of the slot, accumulator, port or probe that an instruction uses.
+    pub fn operand_name(&self, instr: &Instr) -> Option<&str> {
+        match *instr {
+            Instr::RmwLd { slot, .. }
+            | Instr::RmwSt { slot, .. }
+            | Instr::RmwXchg { slot, .. }
+            | Instr::RmwAdd { slot, .. } => self.slot_name(slot),
+            Instr::Rdc { acc, .. } => self.accumulator_name(acc),
+            Instr::Spike { port, .. } => self.port_name(port),
+            Instr::Probe { probe, .. } => self.probe_name(probe),
+            Instr::Mov { .. }
+            | Instr::Sel { .. }
+            | Instr::And { .. }
+            | Instr::Or { .. }
+            | Instr::Shl { .. }
+            | Instr::Add { .. }
+            | Instr::Neg { .. }
+            | Instr::Min { .. }
+            | Instr::MulShr { .. }
+            | Instr::Lt { .. }
+            | Instr::Ge { .. }
+            | Instr::Eq { .. }
+            | Instr::SkpC { .. }
+            | Instr::JmpC { .. } => None,
+        }
     }
 }

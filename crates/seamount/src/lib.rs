@@ -88,7 +88,7 @@ pub use seamount_arch::Arch;
 /// How an emulator runs a program.
 pub use seamount_emulator::Options as EmulatorOptions;
 /// What an emulator is made of, counts, shows and complains of.
-pub use seamount_emulator::{EmulatorError, Engine, Events, Kernel, Observer, Recorder, StateError, Streams};
+pub use seamount_emulator::{Debugger, EmulatorError, Engine, Events, Kernel, Observer, Recorder, StateError, Streams};
 /// A Hugging Face folder.
 pub use seamount_hf::Checkpoint;
 /// Why a program's file cannot be read or written.

@@ -118,7 +118,7 @@ fn neurons(range: &str, n_neurons: u32) -> Option<Range<u32>> {
 }
 
 /// Names that contain the word, or else that are the fewest edits away.
-pub(crate) fn near<'n>(word: &str, names: impl Iterator<Item = &'n str> + Clone) -> Vec<String> {
+pub fn near<'n>(word: &str, names: impl Iterator<Item = &'n str> + Clone) -> Vec<String> {
     let mut near: Vec<&str> = names.clone().filter(|name| name.contains(word)).take(N_SUGGESTIONS).collect();
     while near.len() < N_SUGGESTIONS {
         let others = names.clone().filter(|name| !near.contains(name));

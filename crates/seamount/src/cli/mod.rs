@@ -4,6 +4,7 @@ mod arch;
 mod chart;
 mod check;
 mod compile;
+mod debug;
 mod demo;
 mod dis;
 mod engine;
@@ -80,6 +81,8 @@ enum Command {
     Tune(tune::Args),
     /// Print a program: cores, groups, microcode.
     Dis(dis::Args),
+    /// Go through a program's microcode, instruction by instruction.
+    Debug(debug::Args),
     /// List, show and check descriptions of systems.
     Arch(arch::Args),
 }
@@ -126,6 +129,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Quant(args) => quant::run(args, &mut output),
         Command::Tune(args) => tune::run(args, &mut output),
         Command::Dis(args) => dis::run(args, &mut output),
+        Command::Debug(args) => debug::run(args, &mut output),
         Command::Arch(args) => arch::run(args, &mut output),
     };
     match outcome {
