@@ -1,10 +1,11 @@
 //! A program as bytes and back. `docs/program-format.md` describes every byte.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use bytes::Bytes;
+use memmap2::MmapMut;
 use seamount_arch::Arch;
 use seamount_microcode::{AccId, Body, SlotDecl, SlotKind, decode, encode};
 use sha2::{Digest as _, Sha256};
@@ -81,8 +82,8 @@ impl Program {
     /// # Errors
     /// [`ProgramError`] if the file cannot be read, or as [`from_bytes`](Self::from_bytes).
     pub fn open(path: &Path) -> Result<Self, ProgramError> {
-        let file = fs::read(path).map_err(|source| ProgramError::Io { path: path.to_owned(), source })?;
-        Self::from_shared(&file.into())
+        let file = read_file(path).map_err(|source| ProgramError::Io { path: path.to_owned(), source })?;
+        Self::from_shared(&file)
     }
 
     /// Writes the program to a file: beside it first, then renamed, so that `path` never holds a part of one.
@@ -105,6 +106,26 @@ impl Program {
         })
     }
 }
+
+/// Reads a file into memory of large pages, where the system has them: all weights are read for every token, in an order
+/// that small pages make slow.
+fn read_file(path: &Path) -> io::Result<Bytes> {
+    let mut file = fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if length < LARGE_PAGE_BYTES {
+        let mut bytes = Vec::with_capacity(length);
+        file.read_to_end(&mut bytes)?;
+        return Ok(bytes.into());
+    }
+    let mut memory = MmapMut::map_anon(length)?;
+    #[cfg(target_os = "linux")]
+    // It is a wish: a system that has no large pages refuses it.
+    let _ = memory.advise(memmap2::Advice::HugePage);
+    file.read_exact(&mut memory)?;
+    Ok(Bytes::from_owner(memory))
+}
+
+const LARGE_PAGE_BYTES: usize = 2 << 20;
 
 const PLACE_CHIP: u32 = 0;
 const PLACE_HOST: u32 = 1;
