@@ -1,4 +1,5 @@
-//! Measures how fast a program runs: `measure PROGRAM.smt [--runs N] [--tokens N] [--streams N] [--format json]`.
+//! Measures how fast a program runs:
+//! `measure PROGRAM.smt [--only decode|prefill|streams] [--runs N] [--tokens N] [--streams N] [--format json]`.
 //!
 //! `cargo xtask bench emulator` makes a program of a published shape and calls this.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement answers on the terminal")]
@@ -19,7 +20,15 @@ struct Arguments {
     n_runs: usize,
     n_tokens: usize,
     n_streams: usize,
+    /// `decode`, `prefill` or `streams`; all if empty.
+    only: String,
     is_json: bool,
+}
+
+impl Arguments {
+    fn wants(&self, what: &str) -> bool {
+        self.only.is_empty() || self.only == what
+    }
 }
 
 fn main() -> ExitCode {
@@ -36,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { path: String::new(), n_runs: 5, n_tokens: 512, n_streams: 8, is_json: false };
+    let mut arguments =
+        Arguments { path: String::new(), n_runs: 5, n_tokens: 512, n_streams: 8, only: String::new(), is_json: false };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
         let mut number = || {
@@ -51,6 +61,7 @@ fn arguments() -> Result<Arguments, String> {
             "--runs" => arguments.n_runs = number()?,
             "--tokens" => arguments.n_tokens = number()?,
             "--streams" => arguments.n_streams = number()?,
+            "--only" => arguments.only = given.next().unwrap_or_default(),
             "--format" => arguments.is_json = given.next().as_deref() == Some("json"),
             path => path.clone_into(&mut arguments.path),
         }
@@ -83,8 +94,9 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
             emulator.prefill(&text[..4]).map_err(|error| in_words(&error))?;
             let before = total(emulator.events()).synaptic_ops;
             let mut rates = Rates::default();
-            for _ in 0..n_runs {
-                rates.time(text.len(), || text.iter().try_for_each(|&token| emulator.generate(token).map(drop)))?;
+            for _ in 0..if arguments.wants("decode") { n_runs } else { 0 } {
+                // Each token by itself, so that what else the machine does now and then is seen as that.
+                text.iter().try_for_each(|&token| rates.time(1, || emulator.generate(token).map(drop)))?;
             }
             let ops = total(emulator.events()).synaptic_ops - before;
             Ok((rates, ops as f64 / as_f64(n_runs * text.len())))
@@ -95,7 +107,7 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
 
     let mut prefill = Rates::default();
     let text = tokens(arguments.n_tokens);
-    for _ in 0..n_runs {
+    for _ in 0..if arguments.wants("prefill") { n_runs } else { 0 } {
         emulator.reset();
         prefill.time(text.len(), || emulator.prefill(&text).map(drop))?;
     }
@@ -105,16 +117,17 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
     let mut streams =
         Streams::new(Arc::clone(&program), n_streams, Options::default()).map_err(|error| in_words(&error))?;
     let mut together = Rates::default();
-    for _ in 0..n_runs {
+    for _ in 0..if arguments.wants("streams") { n_runs } else { 0 } {
         let mut run =
             || tokens(8).iter().try_for_each(|&token| streams.generate(&vec![Some(token); n_streams]).map(drop));
         together.time(8 * n_streams, &mut run)?;
     }
     drop(streams);
     let peak_memory_bytes = peak_memory_bytes();
-    let read = median((0..n_runs.min(5)).map(|_| read_bytes_per_s(n_threads)).collect());
+    let words = vec![1_u64; READ_BYTES / 8];
+    let read = median((0..n_runs).map(|_| read_bytes_per_s(&words, n_threads)).collect());
 
-    let figures: Vec<(&str, f64)> = vec![
+    let mut figures: Vec<(&str, f64)> = vec![
         ("threads", as_f64(n_threads)),
         ("open_s", opened_s),
         ("ready_s", ready_s),
@@ -134,6 +147,8 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         ("peak_memory_bytes", peak_memory_bytes),
         ("file_bytes", std::fs::metadata(&arguments.path).map_or(0.0, |data| data.len() as f64)),
     ];
+    // What was not asked for is no number.
+    figures.retain(|(_, value)| !value.is_nan());
     Ok(if arguments.is_json {
         let lines: Vec<_> = figures.iter().map(|(key, value)| format!("  \"{key}\": {value}")).collect();
         format!("{{\n  \"kernel\": \"{:?}\",\n{}\n}}", Kernel::fastest(), lines.join(",\n"))
@@ -199,8 +214,7 @@ fn total(events: &[Events]) -> Events {
 }
 
 /// How fast all threads together sum up memory.
-fn read_bytes_per_s(n_threads: usize) -> f64 {
-    let words = vec![1_u64; READ_BYTES / 8];
+fn read_bytes_per_s(words: &[u64], n_threads: usize) -> f64 {
     let begin = Instant::now();
     let sum: u64 = std::thread::scope(|scope| {
         let parts = words.chunks(words.len().div_ceil(n_threads));
@@ -221,7 +235,7 @@ fn peak_memory_bytes() -> f64 {
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn as_f64(n: usize) -> f64 {

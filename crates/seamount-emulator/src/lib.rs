@@ -36,3 +36,9 @@ pub use fast::Kernel;
 pub use observer::{Observer, ProbeRecord, Recorder, Site, SpikeRecord};
 pub use state::{STATE_VERSION, StateError};
 pub use streams::Streams;
+
+/// The inner loops by themselves, for `benches/`. No part of the interface.
+#[doc(hidden)]
+pub mod loops {
+    pub use crate::fast::Product;
+}

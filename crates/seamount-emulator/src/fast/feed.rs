@@ -1,8 +1,10 @@
 //! What a stage hears in a block of steps: the payloads of many sources side by side, ready for the kernels.
 
-use super::kernels::{Kernel, Payloads, SOURCES};
+use std::sync::RwLock;
+
+use super::kernels::{Kernel, Payloads};
 use super::outbox::Sent;
-use super::part::Part;
+use super::part::{NO_PANIC, Part};
 use super::plan::Feed;
 use super::sources::Source;
 
@@ -43,29 +45,35 @@ impl Heard {
     pub(super) fn gather(
         &mut self,
         feed: &Feed,
-        parts: &[Vec<Part>],
+        parts: &[RwLock<&mut Vec<Part>>],
         host: &[HostSent],
         spans: &[Span],
         kernel: Kernel,
     ) {
-        let sent = |source, stream: usize| -> (&Sent, u64) {
+        let locked = feed.segments.iter().map(|segment| match segment.source {
+            Source::Part(part, _) => Some(parts[part].read().expect(NO_PANIC)),
+            Source::Embedding | Source::Tick => None,
+        });
+        let locked: Vec<_> = locked.collect();
+        let sent = |segment: usize, stream: usize| -> (&Sent, u64) {
             // Neurons are heard in the next step, the host in the same one.
-            match source {
-                Source::Part(part, port) => (&parts[part][stream].sent[port], feed.delay_steps + 1),
-                Source::Embedding => (&host[stream].embedding, feed.delay_steps),
-                Source::Tick => (&host[stream].tick, feed.delay_steps),
+            match (feed.segments[segment].source, &locked[segment]) {
+                (Source::Part(_, port), Some(part)) => (&part[stream].sent[port], feed.delay_steps + 1),
+                (Source::Embedding, _) => (&host[stream].embedding, feed.delay_steps),
+                (Source::Tick, _) => (&host[stream].tick, feed.delay_steps),
+                (Source::Part(..), None) => unreachable!("invariant: parts are locked"),
             }
         };
         self.rows.clear();
         for (stream, span) in spans.iter().enumerate() {
             let first = self.rows.len();
             let mut last = None;
-            for segment in &feed.segments {
+            for (at, segment) in feed.segments.iter().enumerate() {
                 // Segments of one port follow each other.
                 if last.replace(segment.source) == Some(segment.source) {
                     continue;
                 }
-                let (sent, lag) = sent(segment.source, stream);
+                let (sent, lag) = sent(at, stream);
                 let arrivals = sent.steps.iter().map(|step| step + lag);
                 let arrivals = arrivals.filter(|step| (span.first..span.end()).contains(step));
                 self.rows.extend(arrivals.map(|step| (stream, step)));
@@ -75,13 +83,13 @@ impl Heard {
         self.rows.dedup();
 
         let payloads = &mut self.payloads;
-        payloads.n_sources = feed.n_sources.next_multiple_of(SOURCES);
+        payloads.n_sources = feed.n_sources;
         payloads.values.clear();
         payloads.values.resize(self.rows.len() * payloads.n_sources, 0);
         let one_to_one = feed.is_one_to_one();
         for (stream, span) in spans.iter().enumerate() {
-            for segment in &feed.segments {
-                let (sent, lag) = sent(segment.source, stream);
+            for (at, segment) in feed.segments.iter().enumerate() {
+                let (sent, lag) = sent(at, stream);
                 let n_neurons = sent.payloads.len() / sent.steps.len().max(1);
                 for (row, step) in sent.steps.iter().map(|step| step + lag).enumerate() {
                     if !(span.first..span.end()).contains(&step) {

@@ -24,6 +24,8 @@ pub(super) struct Neurons {
     pub accumulators: Vec<Vec<i32>>,
     /// Whether an accumulator may hold anything but zeros.
     pub is_charged: Vec<bool>,
+    /// Whether a slot is known to hold zeros.
+    is_zero: Vec<bool>,
 }
 
 /// What a run of all neurons did.
@@ -39,6 +41,8 @@ pub(super) struct Done {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     registers: Vec<Vec<i32>>,
+    /// Whether a register is known to hold zeros.
+    is_zero: Vec<bool>,
     spare: Vec<i32>,
     flag: Vec<i32>,
     waiting: Vec<(usize, Option<Vec<i32>>)>,
@@ -76,12 +80,27 @@ impl Neurons {
     pub(super) fn new(n: usize, slots: &[i32], n_slots: usize, n_accumulators: usize) -> Self {
         let lane = |lane: usize| lane.min(n - 1);
         let slot = |slot| (0..padded(n)).map(|k| slots[lane(k) * n_slots + slot]).collect();
-        Self {
+        let mut neurons = Self {
             n,
             slots: (0..n_slots).map(slot).collect(),
             accumulators: vec![vec![0; padded(n)]; n_accumulators],
-            is_charged: vec![false; n_accumulators],
-        }
+            is_charged: Vec::new(),
+            is_zero: Vec::new(),
+        };
+        neurons.find_zeros();
+        neurons
+    }
+
+    /// Finds out which accumulators and slots hold nothing but zeros.
+    pub(super) fn find_zeros(&mut self) {
+        let are_zeros = |lanes: &Vec<i32>| lanes.iter().all(|&value| value == 0);
+        self.is_charged = self.accumulators.iter().map(|lanes| !are_zeros(lanes)).collect();
+        self.is_zero = self.slots.iter().map(are_zeros).collect();
+    }
+
+    /// Whether no accumulator holds anything, nor any of some slots.
+    pub(super) fn is_quiet(&self, slots: &[usize]) -> bool {
+        !self.is_charged.contains(&true) && slots.iter().all(|&slot| self.is_zero[slot])
     }
 
     /// Runs the body once. With `watch` it is found out whether anything changed.
@@ -107,6 +126,7 @@ impl Scratch {
     pub(super) fn prepare(&mut self, n_registers: usize) {
         if self.registers.len() < n_registers {
             self.registers.resize_with(n_registers, || vec![0; self.spare.len()]);
+            self.is_zero.resize(n_registers, false);
         }
     }
 
@@ -116,6 +136,7 @@ impl Scratch {
                 lanes.resize(n_lanes, 0);
             }
         }
+        self.is_zero.fill(false);
         self.taken.clear();
         self.waiting.clear();
     }
@@ -300,12 +321,7 @@ impl Machine<'_, '_, '_> {
                 self.scratch.spare.copy_from_slice(&self.scratch.registers[ra.index()]);
                 self.store(slot.index(), mask);
             }
-            Instr::RmwXchg { rd, slot, ra } => {
-                self.scratch.spare.copy_from_slice(&self.scratch.registers[ra.index()]);
-                self.store(slot.index(), mask);
-                // The spare now holds the old words.
-                self.keep(rd.index(), mask);
-            }
+            Instr::RmwXchg { rd, slot, ra } => self.exchange(rd.index(), slot.index(), ra.index(), mask),
             Instr::RmwAdd { rd, slot, ra } => {
                 let Scratch { registers, spare, .. } = &mut *self.scratch;
                 let (old, ra) = (&self.neurons.slots[slot.index()], &registers[ra.index()]);
@@ -434,6 +450,7 @@ impl Machine<'_, '_, '_> {
         let Scratch { registers, spare, .. } = &mut *self.scratch;
         blend(spare, &registers[register], mask);
         std::mem::swap(spare, &mut registers[register]);
+        self.scratch.is_zero[register] = false;
     }
 
     /// Puts the spare lanes in a slot, as [`keep`](Self::keep).
@@ -443,6 +460,24 @@ impl Machine<'_, '_, '_> {
         blend(spare, words, mask);
         self.done.changed |= self.watch && spare != words;
         std::mem::swap(spare, words);
+        self.neurons.is_zero[slot] = false;
+    }
+
+    /// `RMW.XCHG`. Where all lanes exchange a register with a slot, nothing is copied.
+    #[inline(always)]
+    fn exchange(&mut self, rd: usize, slot: usize, ra: usize, mask: Option<&[i32]>) {
+        if mask.is_some() || rd != ra {
+            self.scratch.spare.copy_from_slice(&self.scratch.registers[ra]);
+            self.store(slot, mask);
+            // The spare now holds the old words.
+            self.keep(rd, mask);
+            return;
+        }
+        let (register, words) = (&mut self.scratch.registers[rd], &mut self.neurons.slots[slot]);
+        let (of_register, of_slot) = (&mut self.scratch.is_zero[rd], &mut self.neurons.is_zero[slot]);
+        self.done.changed |= self.watch && !(*of_register && *of_slot) && register != words;
+        std::mem::swap(register, words);
+        std::mem::swap(of_register, of_slot);
     }
 
     #[inline(always)]
@@ -451,6 +486,7 @@ impl Machine<'_, '_, '_> {
         if !is_charged[acc] {
             self.scratch.spare.fill(0);
             self.keep(rd, mask);
+            self.scratch.is_zero[rd] = mask.is_none();
             return;
         }
         let Range { min, max, .. } = self.range;

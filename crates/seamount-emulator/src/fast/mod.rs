@@ -1,8 +1,8 @@
 //! The fast engine: the reference's integers and counts, many at a time.
 //!
 //! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
-//! what neurons hear, `part.rs` what they do with it, `lanes.rs` their microcode, `outbox.rs` what they send, and `kernels/`
-//! the loops that take the time.
+//! what neurons hear, `part.rs` what they do with it, `lanes.rs` their microcode, `outbox.rs` what they send, `team.rs` the
+//! threads, and `kernels/` the loops that take the time.
 
 mod feed;
 mod kernels;
@@ -13,20 +13,22 @@ mod plan;
 mod quiet;
 mod sources;
 mod state;
+mod team;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rayon::prelude::*;
 use seamount_program::{Host, Program};
 
-pub use self::kernels::Kernel;
+pub use self::kernels::{Kernel, Product};
 pub(crate) use self::plan::most_sent;
 
 use self::feed::{Heard, HostSent, Span};
 use self::outbox::{PartFault, Sent, Shown};
-use self::part::{Block, Part};
-use self::plan::{PartPlan, Plan, PortPlan};
+use self::part::{Block, NO_PANIC, Part};
+use self::plan::{PartPlan, Plan, PortPlan, Stage};
 use crate::error::{EmulatorError, Fault};
 use crate::events::Events;
 use crate::image::index;
@@ -76,7 +78,7 @@ impl Fast {
         if !kernel.is_available() {
             return Err(EmulatorError::Kernel(kernel));
         }
-        let Some(plan) = Plan::new(program, kernel)? else { return Ok(None) };
+        let Some(plan) = Plan::new(program)? else { return Ok(None) };
         let n_cores = plan.program.cores.len();
         let stream = Stream {
             step: 0,
@@ -190,43 +192,28 @@ impl Fast {
         logits: &mut [Vec<Vec<i32>>],
         observer: Option<&mut impl Observer>,
     ) -> Result<(), EmulatorError> {
-        let mut spans = self.send(inputs);
+        let spans = self.send(inputs);
         let plan = Arc::clone(&self.plan);
+        let n_feeds = plan.stages.iter().map(|stage| stage.feeds.len()).max().unwrap_or_default();
+        self.heard.resize_with(n_feeds, Heard::default);
+        let block = Block {
+            plan: &plan,
+            kernel: self.kernel,
+            host: &self.host,
+            parts: self.parts.iter_mut().map(RwLock::new).collect(),
+            heard: self.heard.iter_mut().map(RwLock::new).collect(),
+            spans: RwLock::new(spans),
+            has_fault: AtomicBool::new(false),
+            recording: observer.is_some(),
+        };
         let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];
-        for stage in &plan.stages {
-            let n_feeds = stage.feeds.len();
-            if self.heard.len() < n_feeds {
-                self.heard.resize_with(n_feeds, Heard::default);
+        let n_threads = if plan.is_worth_threads { rayon::current_num_threads() } else { 1 };
+        team::run(&block, 2 * plan.stages.len(), n_threads, |phase| {
+            if block.has_fault.load(Ordering::Relaxed) {
+                block.note_faults(&plan.stages[phase / 2], &mut faults);
             }
-            for (heard, feed) in self.heard.iter_mut().zip(&stage.feeds) {
-                heard.gather(feed, &self.parts, &self.host, &spans, self.kernel);
-            }
-            let block = Block {
-                plan: &plan,
-                kernel: self.kernel,
-                spans: &spans,
-                heard: &self.heard[..n_feeds],
-                recording: observer.is_some(),
-            };
-            let (plans, parts) = (&plan.parts[stage.parts.clone()], &mut self.parts[stage.parts.clone()]);
-            if plans.len() == 1 {
-                part::run(&block, &plans[0], &mut parts[0]);
-            } else {
-                parts.par_iter_mut().zip(plans).for_each(|(streams, plan)| part::run(&block, plan, streams));
-            }
-            for (stream, (earliest, span)) in faults.iter_mut().zip(&mut spans).enumerate() {
-                for part in stage.parts.clone() {
-                    let Some(fault) = self.parts[part][stream].fault else { continue };
-                    if earliest.is_none_or(|(at, other)| plan.order(part, &fault) < plan.order(at, &other)) {
-                        *earliest = Some((part, fault));
-                    }
-                }
-                if let Some((_, fault)) = earliest {
-                    // What happens later than the first fault does not matter.
-                    span.n = fault.step + 1 - span.first;
-                }
-            }
-        }
+        });
+        let spans = block.spans.into_inner().expect(NO_PANIC);
         if let Some(observer) = observer {
             self.tell(observer, faults[0]);
         }
@@ -377,6 +364,24 @@ impl Fast {
                     let names = &plan.bodies[plan.parts[part].body].body.probes;
                     observer.probe(site, probe, &names[probe.index()], value);
                 }
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Notes the first fault of each stream in a stage or one before it; what would happen later does not matter.
+    fn note_faults(&self, stage: &Stage, faults: &mut [Option<(usize, PartFault)>]) {
+        let mut spans = self.spans.write().expect(NO_PANIC);
+        for (stream, (earliest, span)) in faults.iter_mut().zip(&mut *spans).enumerate() {
+            for part in stage.parts.clone() {
+                let Some(fault) = self.parts[part].read().expect(NO_PANIC)[stream].fault else { continue };
+                if earliest.is_none_or(|(at, other)| self.plan.order(part, &fault) < self.plan.order(at, &other)) {
+                    *earliest = Some((part, fault));
+                }
+            }
+            if let Some((_, fault)) = earliest {
+                span.n = fault.step + 1 - span.first;
             }
         }
     }

@@ -62,6 +62,7 @@ pub(super) struct Outbox<'p> {
 
 impl Outbox<'_> {
     /// `SPIKE` of all lanes that run.
+    #[inline(always)]
     pub(super) fn spike(&mut self, port: PortId, values: &[i32], mask: Option<&[i32]>, pc: usize) {
         let values = &values[..self.n_neurons];
         let masked: Vec<i32>;
@@ -129,6 +130,7 @@ impl Outbox<'_> {
     }
 
     /// Looks for payloads that are too wide, and for outputs when none are due.
+    #[inline(always)]
     fn check(&mut self, plan: &PortPlan, payloads: &[i32], pc: usize) {
         let bits = self.payload_bits;
         let beyond = |payload: i32| (payload ^ (payload >> 31)) >> (bits - 1);

@@ -1,15 +1,18 @@
 //! Some steps of a part: what arrives is summed, and the neurons run where anything may happen.
 
 use std::cell::RefCell;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use seamount_arch::Overflow;
 use seamount_microcode::semantics::Word;
 
-use super::feed::{Heard, Span};
-use super::kernels::{Kernel, LANES};
+use super::feed::{Heard, HostSent, Span};
+use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
 use super::outbox::{Outbox, PartFault, Record, Sent};
 use super::plan::{Input, PartPlan, Plan, Synapses};
+use super::team::Phases;
 use crate::events::Events;
 
 /// A part of one stream.
@@ -29,7 +32,7 @@ pub(super) struct Part {
 
 /// What arrives at a part in a block of steps.
 #[derive(Debug, Default)]
-struct Arrivals {
+pub(super) struct Arrivals {
     /// (stream, step) of each row, ascending.
     rows: Vec<(usize, u64)>,
     /// For each accumulator the sums, `[row][lane]`, if they fit in 32 bits.
@@ -44,6 +47,7 @@ struct Arrivals {
 #[derive(Default)]
 struct Scratch {
     arrivals: Arrivals,
+    panel: Panel,
     lanes: lanes::Scratch,
 }
 
@@ -52,16 +56,48 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// What all parts of a stage have in common.
+/// A block of steps of all streams. Its phases are, for each stage, what is heard, and what is done with it.
 pub(super) struct Block<'a> {
     pub plan: &'a Plan,
     pub kernel: Kernel,
     /// By stream.
-    pub spans: &'a [Span],
+    pub host: &'a [HostSent],
+    /// `[part][stream]`
+    pub parts: Vec<RwLock<&'a mut Vec<Part>>>,
     /// What the stage hears, by its feeds.
-    pub heard: &'a [Heard],
+    pub heard: Vec<RwLock<&'a mut Heard>>,
+    /// By stream.
+    pub spans: RwLock<Vec<Span>>,
+    /// Whether any part has met a fault.
+    pub has_fault: AtomicBool,
     /// Whether an observer looks on.
     pub recording: bool,
+}
+
+/// Locks are there to tell the compiler what the phases see to.
+pub(super) const NO_PANIC: &str = "invariant: nobody panics with a lock";
+
+impl Phases for Block<'_> {
+    fn n_items(&self, phase: usize) -> usize {
+        let stage = &self.plan.stages[phase / 2];
+        if phase.is_multiple_of(2) { stage.feeds.len() } else { stage.parts.len() }
+    }
+
+    fn work(&self, phase: usize, item: usize) {
+        let stage = &self.plan.stages[phase / 2];
+        let spans = &self.spans.read().expect(NO_PANIC);
+        if phase.is_multiple_of(2) {
+            let mut heard = self.heard[item].write().expect(NO_PANIC);
+            heard.gather(&stage.feeds[item], &self.parts, self.host, spans, self.kernel);
+        } else {
+            let part = stage.parts.start + item;
+            let mut streams = self.parts[part].write().expect(NO_PANIC);
+            run(self, &self.plan.parts[part], spans, &mut streams);
+            if streams.iter().any(|part| part.fault.is_some()) {
+                self.has_fault.store(true, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl Part {
@@ -98,9 +134,12 @@ impl Part {
     ) {
         let mut step = from;
         while step < to && self.fault.is_none() {
-            if self.quiet.is_none() && !self.neurons.is_charged.contains(&true) {
-                let quiet = block.plan.bodies[plan.body].quiet_instructions;
-                self.quiet = quiet.map(|n| Events { instructions: n * plan.n_neurons as u64, ..Events::default() });
+            if let Some(quiet) = &block.plan.bodies[plan.body].quiet
+                && self.quiet.is_none()
+                && self.neurons.is_quiet(&quiet.zero_slots)
+            {
+                let instructions = quiet.n_instructions * plan.n_neurons as u64;
+                self.quiet = Some(Events { instructions, ..Events::default() });
             }
             // Observers want to see what a quiet step shows.
             if let Some(events) = self.quiet.filter(|_| !block.recording) {
@@ -149,7 +188,8 @@ impl Part {
     }
 
     /// Adds what arrives in a row to the accumulators.
-    fn receive(&mut self, plan: &Plan, arrivals: &mut Arrivals, row: usize) -> u64 {
+    #[inline(always)]
+    pub(super) fn receive(&mut self, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 {
         let Neurons { n, accumulators, is_charged, .. } = &mut self.neurons;
         let mut overflows = 0;
         for (acc, values) in accumulators.iter_mut().enumerate() {
@@ -174,12 +214,14 @@ impl Part {
 }
 
 /// Runs a part of all streams.
-pub(super) fn run(block: &Block<'_>, plan: &PartPlan, streams: &mut [Part]) {
-    SCRATCH.with_borrow_mut(|Scratch { arrivals, lanes }| {
-        arrivals.collect(block, plan);
+fn run(block: &Block<'_>, plan: &PartPlan, spans: &[Span], streams: &mut [Part]) {
+    let heard: Vec<_> = plan.inputs.iter().map(|input| block.heard[input.feed].read().expect(NO_PANIC)).collect();
+    let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
+    SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
+        arrivals.collect(block, plan, &heard, panel);
         lanes.prepare(block.plan.bodies[plan.body].n_registers);
         let mut row = 0;
-        for (stream, (part, span)) in streams.iter_mut().zip(block.spans).enumerate() {
+        for (stream, (part, span)) in streams.iter_mut().zip(spans).enumerate() {
             let mut step = span.first;
             while let Some(&(of, at)) = arrivals.rows.get(row)
                 && of == stream
@@ -187,7 +229,7 @@ pub(super) fn run(block: &Block<'_>, plan: &PartPlan, streams: &mut [Part]) {
                 part.rest(block, plan, lanes, span, step, at.min(span.end()));
                 if at < span.end() && part.fault.is_none() {
                     part.quiet = None;
-                    let overflows = part.receive(block.plan, arrivals, row);
+                    let overflows = block.kernel.receive(part, block.plan, arrivals, row);
                     let (mut events, _) = part.step(block, plan, lanes, span, at, false);
                     events.accumulator_overflows += overflows;
                     part.charge(events, at + 1 == span.end());
@@ -202,13 +244,12 @@ pub(super) fn run(block: &Block<'_>, plan: &PartPlan, streams: &mut [Part]) {
 
 impl Arrivals {
     /// Multiplies all that the part hears by its weights.
-    fn collect(&mut self, block: &Block<'_>, plan: &PartPlan) {
+    fn collect(&mut self, block: &Block<'_>, plan: &PartPlan, heard: &[&Heard], panel: &mut Panel) {
         self.rows.clear();
-        for (at, input) in plan.inputs.iter().enumerate() {
-            let heard = &block.heard[input.feed].rows;
+        for (at, now) in heard.iter().enumerate() {
             // Most hear the same rows as the block before.
-            if at == 0 || block.heard[plan.inputs[at - 1].feed].rows != *heard {
-                self.rows.extend(heard);
+            if at == 0 || heard[at - 1].rows != now.rows {
+                self.rows.extend(&now.rows);
             }
         }
         self.rows.sort_unstable();
@@ -222,9 +263,9 @@ impl Arrivals {
         self.any.resize_with(n_accumulators, Vec::new);
         self.is_wide.clear();
         for acc in 0..n_accumulators {
-            let inputs = plan.inputs.iter().filter(|input| input.accumulator == acc);
-            let most = inputs.fold(0_u64, |most, input| {
-                let largest = u64::from(block.heard[input.feed].payloads.largest);
+            let inputs = plan.inputs.iter().zip(heard).filter(|(input, _)| input.accumulator == acc);
+            let most = inputs.fold(0_u64, |most, (input, heard)| {
+                let largest = u64::from(heard.payloads.largest);
                 most.saturating_add(input.gain.saturating_mul(largest))
             });
             // With as much room, a sum and an accumulator of fewer than 32 bits fit in 32 together.
@@ -240,8 +281,7 @@ impl Arrivals {
             self.any[acc].clear();
             self.any[acc].resize(self.rows.len(), false);
         }
-        for input in &plan.inputs {
-            let heard = &block.heard[input.feed];
+        for (input, heard) in plan.inputs.iter().zip(heard) {
             if heard.rows.is_empty() {
                 continue;
             }
@@ -259,7 +299,7 @@ impl Arrivals {
             if self.is_wide[acc] {
                 add_all_wide(input, heard, &rows, &mut self.wide[acc], n_lanes);
             } else {
-                add_all_narrow(block.kernel, input, heard, &rows, &mut self.narrow[acc], n_lanes);
+                add_all_narrow(block.kernel, input, heard, &rows, panel, &mut self.narrow[acc], n_lanes);
             }
         }
     }
@@ -280,13 +320,21 @@ impl Rows {
     }
 }
 
-fn add_all_narrow(kernel: Kernel, input: &Input, heard: &Heard, rows: &Rows, out: &mut [i32], n_lanes: usize) {
+fn add_all_narrow(
+    kernel: Kernel,
+    input: &Input,
+    heard: &Heard,
+    rows: &Rows,
+    panel: &mut Panel,
+    out: &mut [i32],
+    n_lanes: usize,
+) {
     let payloads = &heard.payloads;
     match (&input.synapses, rows) {
-        (Synapses::Matrix(matrix), Rows::All) => kernel.multiply(matrix, payloads, out),
+        (Synapses::Matrix(matrix), Rows::All) => kernel.multiply(matrix, payloads, panel, out),
         (Synapses::Matrix(matrix), Rows::Some(rows)) => {
             let mut sums = vec![0; rows.len() * n_lanes];
-            kernel.multiply(matrix, payloads, &mut sums);
+            kernel.multiply(matrix, payloads, panel, &mut sums);
             for (&at, sums) in rows.iter().zip(sums.chunks_exact(n_lanes)) {
                 out[at * n_lanes..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             }
@@ -326,7 +374,7 @@ fn add_all_wide(input: &Input, heard: &Heard, rows: &Rows, out: &mut [i64], n_la
         let out = &mut out[rows.of(row) * n_lanes..][..n_lanes];
         match &input.synapses {
             Synapses::Matrix(matrix) => {
-                for (neuron, out) in out.iter_mut().enumerate() {
+                for (neuron, out) in out.iter_mut().take(matrix.n_neurons).enumerate() {
                     for (source, &value) in values.iter().enumerate() {
                         *out += i64::from(matrix.weight(neuron, source)) * i64::from(value);
                     }
@@ -353,6 +401,7 @@ fn add_all_wide(input: &Input, heard: &Heard, rows: &Rows, out: &mut [i64], n_la
 }
 
 /// Adds a step's sums to accumulators; returns how many overflowed.
+#[inline(always)]
 fn add_narrow(values: &mut [i32], sums: &[i32], word: Word, overflow: Overflow) -> u64 {
     let (min, max) = (word.min(), word.max());
     let mut lost = 0;
@@ -383,5 +432,3 @@ fn add_one(value: &mut i32, sum: i64, word: Word, overflow: Overflow) -> u64 {
     *value = outcome.value;
     u64::from(outcome.saturated)
 }
-
-const _: () = assert!(LANES == 16, "the tiles of the kernels and the lanes of neurons are rounded alike");

@@ -17,14 +17,17 @@ use seamount_microcode::semantics::Word;
 use seamount_microcode::{Body, Instr, VerifiedBody};
 use seamount_program::{Core, Dest, Encoding, HOST_OUTPUT, Place, Program, SynapseBlock, rows, verify};
 
-use super::kernels::{Kernel, LANES, Packed};
-use super::quiet::quiet_instructions;
+use super::kernels::{Kind, LANES, Matrix};
+use super::quiet::{Quiet, quiet};
 use super::sources::{Origin, Segment, Source, Sources, Whereabouts};
 use crate::error::EmulatorError;
 use crate::image::{distance, index};
 
 /// Neurons of a part.
 const MOST_NEURONS: usize = 256;
+
+/// Weights that take about as long as it takes to wake the threads.
+const WORTH_THREADS: usize = 1 << 22;
 
 /// A program that is ready to be run.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(super) struct Plan {
     pub stages: Vec<Stage>,
     /// Whether there is but one stage, whose parts may hear each other: then steps run one at a time.
     pub is_circular: bool,
+    /// Whether a step is so long that other threads are of use.
+    pub is_worth_threads: bool,
     /// Where the host's channels lead, and its tick.
     pub embedding: PortPlan,
     pub tick: PortPlan,
@@ -53,8 +58,8 @@ pub(super) struct Plan {
 pub(super) struct BodyPlan {
     pub body: VerifiedBody,
     pub n_registers: usize,
-    /// What a neuron executes in a step in which all its accumulators are zero, if that is all that it does.
-    pub quiet_instructions: Option<u64>,
+    /// What a neuron does in a step in which all its accumulators are zero, if it is next to nothing.
+    pub quiet: Option<Quiet>,
 }
 
 /// Parts that may run at the same time, and what they hear.
@@ -93,7 +98,7 @@ pub(super) struct Input {
 
 #[derive(Debug)]
 pub(super) enum Synapses {
-    Matrix(Packed),
+    Matrix(Matrix),
     /// All axons have this row.
     Shared(Vec<i8>),
     /// Axon `first_source + i` has one weight, to neuron `first_neuron + i`.
@@ -153,7 +158,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`EmulatorError::Invalid`].
-    pub(super) fn new(program: Arc<Program>, kernel: Kernel) -> Result<Option<Self>, EmulatorError> {
+    pub(super) fn new(program: Arc<Program>) -> Result<Option<Self>, EmulatorError> {
         let verified = verify(&program).map_err(EmulatorError::Invalid)?;
         let arch = &program.arch;
         let accumulator = Word::new(arch.accumulator_bits()).expect("invariant: an arch's words have 8 to 32 bits");
@@ -196,7 +201,7 @@ impl Plan {
         let embedding = counting.port(index(host.width), |channel| host.input.of(channel), &mut interned);
         let tick = counting.port(1, |_| &host.tick, &mut interned);
         let bodies = verified.bodies.into_iter().map(|body| BodyPlan {
-            quiet_instructions: quiet_instructions(&body, word),
+            quiet: quiet(&body, word),
             n_registers: n_registers(&body),
             body,
         });
@@ -209,6 +214,7 @@ impl Plan {
             parts,
             stages: Vec::new(),
             is_circular: false,
+            is_worth_threads: false,
             embedding,
             tick,
             synaptic_ops: interned.lists,
@@ -216,7 +222,9 @@ impl Plan {
             program: Arc::clone(&program),
         };
         plan.stage(&sources);
-        plan.connect(&sources, kernel);
+        plan.connect(&sources);
+        let inputs = plan.parts.iter().flat_map(|part| &part.inputs);
+        plan.is_worth_threads = inputs.map(Input::n_weights).sum::<usize>() >= WORTH_THREADS;
         Ok(Some(plan))
     }
 
@@ -243,8 +251,8 @@ impl Plan {
         self.parts = parts;
     }
 
-    /// Finds what each part hears, and packs its weights.
-    fn connect(&mut self, sources: &Sources, kernel: Kernel) {
+    /// Finds what each part hears, and its weights.
+    fn connect(&mut self, sources: &Sources) {
         let whereabouts = self.whereabouts();
         let program = &self.program;
         // For each part its blocks and their feeds.
@@ -276,7 +284,7 @@ impl Plan {
             part.inputs = heard
                 .into_iter()
                 .map(|(block, feed)| {
-                    let (synapses, gain) = synapses(core, block, neurons.clone(), kernel);
+                    let (synapses, gain) = synapses(core, block, neurons.clone());
                     Input { feed, accumulator: block.acc.index(), synapses, gain }
                 })
                 .collect();
@@ -299,6 +307,16 @@ impl Plan {
             whereabouts.insert(part.core, part.slice, part.first_in_slice, part.n_neurons, at);
         }
         whereabouts
+    }
+}
+
+impl Input {
+    fn n_weights(&self) -> usize {
+        match &self.synapses {
+            Synapses::Matrix(matrix) => matrix.n_sources * matrix.n_neurons,
+            Synapses::Shared(weights) | Synapses::Diagonal { weights, .. } => weights.len(),
+            Synapses::Sparse(entries) => entries.len(),
+        }
     }
 }
 
@@ -447,7 +465,7 @@ fn cut(n_neurons: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// The weights of a block between its axons and some neurons of its slice, and the largest sum of their magnitudes.
-fn synapses(core: &Core, block: &SynapseBlock, neurons: Range<usize>, kernel: Kernel) -> (Synapses, u64) {
+fn synapses(core: &Core, block: &SynapseBlock, neurons: Range<usize>) -> (Synapses, u64) {
     let n_neurons = core.slices[index(block.slice)].n_neurons;
     let valid = "invariant: a verified program's rows are valid";
     let row = |axon| core.row(block, n_neurons, axon).expect(valid);
@@ -462,15 +480,19 @@ fn synapses(core: &Core, block: &SynapseBlock, neurons: Range<usize>, kernel: Ke
         let largest = weights.iter().map(|weight| u64::from(weight.unsigned_abs())).max().unwrap_or_default();
         return (Synapses::Shared(weights), largest * n_axons);
     }
+    let matrix = |kind, first_byte| {
+        let first = usize::try_from(block.offset_bytes).expect(valid) + first_byte;
+        Matrix::new(
+            kind,
+            core.synapses.slice(first..),
+            index(block.row_stride_bytes),
+            index(block.n_axons),
+            neurons.len(),
+        )
+    };
     match block.encoding {
-        Encoding::Dense2 => {
-            let rows: Vec<&[u8]> = (0..block.n_axons).map(|axon| &row(axon)[neurons.start / 4..]).collect();
-            (Synapses::Matrix(kernel.pack_ternary(&rows, neurons.len())), n_axons)
-        }
-        Encoding::Dense8 => {
-            let rows: Vec<&[u8]> = (0..block.n_axons).map(|axon| &row(axon)[neurons.clone()]).collect();
-            (Synapses::Matrix(Packed::bytes(&rows, neurons.len())), 128 * n_axons)
-        }
+        Encoding::Dense2 => (Synapses::Matrix(matrix(Kind::Ternary, neurons.start / 4)), n_axons),
+        Encoding::Dense8 => (Synapses::Matrix(matrix(Kind::Bytes, neurons.start)), 128 * n_axons),
         Encoding::Sparse { .. } => {
             let mut entries = Vec::new();
             let mut gains = vec![0; neurons.len()];

@@ -3,10 +3,20 @@
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Body, Condition, Instr, Polarity, Reg, Rounding, Src};
 
-/// How many instructions a neuron executes whose accumulators are all zero, if it does nothing else: writes no slot, sends
-/// and shows nothing, and saturates nothing, whatever its slots hold. `None` if that cannot be told.
-pub(super) fn quiet_instructions(body: &Body, word: Word) -> Option<u64> {
+/// What a neuron does whose accumulators are all zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Quiet {
+    /// How many instructions it executes.
+    pub n_instructions: u64,
+    /// It does nothing else as long as these slots hold zero; they still do afterwards.
+    pub zero_slots: Vec<usize>,
+}
+
+/// What a neuron does whose accumulators are all zero, if it leaves every slot as it was, sends and shows nothing, and
+/// saturates nothing: whatever its slots hold, but for those that must be zero. `None` if that cannot be told.
+pub(super) fn quiet(body: &Body, word: Word) -> Option<Quiet> {
     let mut registers = [None; 256];
+    let mut zero_slots = Vec::new();
     let mut flag = None;
     let mut pc = 0;
     let mut n = 0;
@@ -70,12 +80,16 @@ pub(super) fn quiet_instructions(body: &Body, word: Word) -> Option<u64> {
                     }
                 }
             }
-            Instr::RmwSt { .. }
-            | Instr::RmwXchg { .. }
-            | Instr::RmwAdd { .. }
-            | Instr::Spike { .. }
-            | Instr::Probe { .. } => return None,
+            // A line of slots through which sums wait for their steps.
+            Instr::RmwXchg { rd, slot, ra } => {
+                if known(&registers, ra)? != 0 {
+                    return None;
+                }
+                zero_slots.push(slot.index());
+                registers[rd.index()] = Some(0);
+            }
+            Instr::RmwSt { .. } | Instr::RmwAdd { .. } | Instr::Spike { .. } | Instr::Probe { .. } => return None,
         }
     }
-    Some(n)
+    Some(Quiet { n_instructions: n, zero_slots })
 }

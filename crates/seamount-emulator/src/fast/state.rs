@@ -89,9 +89,7 @@ impl Fast {
             let slice = &core.slices[part_plan.slice];
             paste(part_plan, &slice.slots, &mut part.neurons.slots);
             paste(part_plan, &slice.accumulators, &mut part.neurons.accumulators);
-            for (is_charged, values) in part.neurons.is_charged.iter_mut().zip(&part.neurons.accumulators) {
-                *is_charged = values.iter().any(|&value| value != 0);
-            }
+            part.neurons.find_zeros();
             restored.push(part);
         }
         for (part_plan, part) in plan.parts.iter().zip(&mut restored) {

@@ -1,31 +1,45 @@
 //! The inner loops, in as many forms as there are kinds of processors; all give the same integers.
 //!
-//! A matrix is packed in [`Tile`]s of 64 bytes, each of [`LANES`] neurons: a lane is the 32 bits of a neuron, and holds
-//! 16 ternary weights, or 4 weights of a byte. What is multiplied are unsigned numbers, ternary weights plus 1 and bytes
-//! plus 128, by signed bytes, the digits of the payloads to the base 256; the excess, a multiple of the payloads' sum, is
-//! the same for all neurons and taken off at the end. This is what `VPDPBUSD` computes for 16 neurons at once.
+//! Weights are read where they lie in the program's image, a row for each source. [`CHUNK_BYTES`] bytes of four rows make a
+//! [`Tile`] of 64 bytes: lane `j` holds byte `j` of each of the four. What is multiplied are unsigned numbers, ternary
+//! weights plus 2 and bytes plus 128, by signed bytes, the digits of the payloads to the base 256; the excess, a multiple of
+//! the payloads' sum, is the same for all neurons and taken off at the end. This is what `VPDPBUSD` computes for 16 lanes
+//! at once.
 //!
 //! Sums are taken modulo 2³²: that is exact as long as the final sum fits in 32 bits, which the caller proves.
 
+mod matrix;
+mod payloads;
 mod portable;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use std::ops::Range;
-
 use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
+pub(super) use self::matrix::{Kind, Matrix};
+pub(super) use self::payloads::Payloads;
+
+use self::matrix::{Chunk, Shape};
+use self::payloads::Digit;
 use super::lanes::{Done, Neurons, Scratch};
 use super::outbox::Outbox;
+use super::part::{Arrivals, Part};
+use super::plan::Plan;
 
-/// Neurons of a tile.
+/// Lanes of a tile. Neurons are rounded up to as many.
 pub(super) const LANES: usize = 16;
 
-/// Sources that a matrix and the payloads are rounded up to.
-pub(super) const SOURCES: usize = 16;
+/// Bytes of a row that go into one tile.
+const CHUNK_BYTES: usize = 16;
+
+/// Fields of two bits in a byte.
+const MOST_FIELDS: usize = 4;
+
+/// The most digits of payloads that are multiplied at once.
+const MOST_AT_ONCE: usize = 16;
 
 /// The instructions that the inner loops are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,68 +48,23 @@ pub enum Kernel {
     Portable,
     /// AVX2.
     Avx2,
-    /// AVX-512 with VNNI.
+    /// AVX-512 with VNNI and VBMI.
     Avx512,
 }
 
-/// The packed weights of 16 neurons: for the ternary ones of 16 sources, source 4f + b in bits 2f and 2f + 1 of byte b of
-/// the neuron's lane; for bytes of 4 sources, one in each byte.
+/// The bytes of 16 places in four rows.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Tile(pub [u32; LANES]);
+pub(super) struct Tile([u32; LANES]);
 
-/// A matrix in tiles, `[neurons / 16][sources / 16]` or `[neurons / 16][sources / 4]`.
-#[derive(Clone, Debug)]
-pub(super) struct Packed {
-    pub kind: Kind,
-    pub n_sources: usize,
-    pub tiles: Vec<Tile>,
-}
+/// What 16 lanes sum up to, by field.
+type Sums = [[i32; LANES]; MOST_FIELDS];
 
-/// What a tile holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Ternary,
-    Bytes,
-}
-
-/// The payloads of several rows, as the kernels want them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Payloads {
-    /// Sources, rounded up to [`SOURCES`].
-    pub n_sources: usize,
-    /// `[row][source]`
-    pub values: Vec<i32>,
-    /// Digits to the base 256, -128 to 127, go in pairs: as many as the largest payload needs, 1 or 2.
-    pub n_pairs: usize,
-    /// The digits of four sources, the lower one of each, then the upper one of each; rows stand in [blocks](Self::blocks):
-    /// `[pair][block][sources / 4][row of the block]`.
-    pub digits: Vec<u64>,
-    /// The sum of each row.
-    pub sums: Vec<i64>,
-    /// The largest magnitude in any row.
-    pub largest: u32,
-}
-
-/// The most rows that are multiplied at once.
-pub(super) const MOST_ROWS: usize = 8;
-
-impl Kind {
-    /// Sources of a tile.
-    pub(super) fn sources_per_tile(self) -> usize {
-        match self {
-            Self::Ternary => 16,
-            Self::Bytes => 4,
-        }
-    }
-
-    /// What is added to each weight in a tile.
-    fn excess(self) -> i32 {
-        match self {
-            Self::Ternary => 1,
-            Self::Bytes => 128,
-        }
-    }
+/// The tiles of a chunk, and its sums; kept from part to part for their memory.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    tiles: Vec<Tile>,
+    sums: Vec<Sums>,
 }
 
 impl Kernel {
@@ -116,47 +85,49 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
+                    && is_x86_feature_detected!("avx512vbmi")
             }
         };
         #[cfg(not(target_arch = "x86_64"))]
         return self == Self::Portable;
     }
 
-    /// Adds matrix × payloads to `out`, `[row][neuron]`.
+    /// Adds matrix × payloads to `out`, `[row][lane]`, where a row has the matrix's neurons rounded up to [`LANES`].
     ///
     /// # Panics
     /// If the matrix has other sources than the payloads, or `out` other rows.
-    pub(super) fn multiply(self, matrix: &Packed, payloads: &Payloads, out: &mut [i32]) {
+    pub(super) fn multiply(self, matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut [i32]) {
         assert_eq!(matrix.n_sources, payloads.n_sources, "a matrix and its payloads have the same sources");
-        assert_eq!(out.len(), payloads.n_rows() * matrix.n_neurons(), "a matrix and its sums have the same neurons");
+        let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
+        assert_eq!(out.len(), payloads.n_rows() * n_lanes, "a matrix and its sums have the same neurons");
         match self {
-            Self::Portable => portable::multiply(matrix, payloads, out),
+            Self::Portable => portable::multiply(matrix, payloads, panel, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, out),
+            Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, panel, out),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => portable::multiply(matrix, payloads, out),
+            Self::Avx2 | Self::Avx512 => portable::multiply(matrix, payloads, panel, out),
         }
     }
 
     /// Works out the sums and the largest of the payloads' values, and the digits if they are asked for.
     pub(super) fn prepare(self, payloads: &mut Payloads, digits: bool) {
         match self {
-            Self::Portable => portable::prepare(payloads, digits),
+            Self::Portable => payloads.prepare(digits),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::prepare(self, payloads, digits),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => portable::prepare(payloads, digits),
+            Self::Avx2 | Self::Avx512 => payloads.prepare(digits),
         }
     }
 
-    /// Packs rows of ternary weights, four to a byte, as a program file has them.
-    pub(super) fn pack_ternary(self, rows: &[&[u8]], n_neurons: usize) -> Packed {
+    /// Adds what arrives at a part in a row to its accumulators; returns how many overflowed.
+    pub(super) fn receive(self, part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 {
         match self {
-            Self::Portable => portable::pack_ternary(rows, n_neurons),
+            Self::Portable => part.receive(plan, arrivals, row),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::pack_ternary(self, rows, n_neurons),
+            Self::Avx2 | Self::Avx512 => x86::receive(self, part, plan, arrivals, row),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => portable::pack_ternary(rows, n_neurons),
+            Self::Avx2 | Self::Avx512 => part.receive(plan, arrivals, row),
         }
     }
 
@@ -180,75 +151,67 @@ impl Kernel {
     }
 }
 
-impl Packed {
-    /// Neurons, rounded up to [`LANES`].
-    pub(super) fn n_neurons(&self) -> usize {
-        self.tiles.len() / self.tiles_per_neuron() * LANES
+/// A matrix × some payloads, for benchmarks.
+#[derive(Debug)]
+pub struct Product {
+    matrix: Matrix,
+    payloads: Payloads,
+    panel: Panel,
+    out: Vec<i32>,
+}
+
+impl Product {
+    /// Ternary weights of `n_neurons` neurons in `image`, × `values`, `[row][n_sources]`.
+    pub fn new(image: Vec<u8>, n_sources: usize, n_neurons: usize, values: Vec<i32>) -> Self {
+        let matrix = Matrix::new(Kind::Ternary, image.into(), n_neurons.div_ceil(4), n_sources, n_neurons);
+        let n_rows = values.len() / n_sources;
+        let mut payloads = Payloads::default();
+        (payloads.n_sources, payloads.values) = (n_sources, values);
+        let out = vec![0; n_rows * n_neurons.next_multiple_of(LANES)];
+        Self { matrix, payloads, panel: Panel::default(), out }
     }
 
-    /// Tiles of the same neurons.
-    pub(super) fn tiles_per_neuron(&self) -> usize {
-        (self.n_sources / self.kind.sources_per_tile()).max(1)
+    /// Works the payloads' digits out.
+    pub fn prepare(&mut self, kernel: Kernel) {
+        kernel.prepare(&mut self.payloads, true);
     }
 
-    /// Packs rows of weights of a byte.
-    pub(super) fn bytes(rows: &[&[u8]], n_neurons: usize) -> Self {
-        let n_sources = rows.len().next_multiple_of(SOURCES);
-        let mut tiles = Vec::with_capacity(n_neurons.div_ceil(LANES) * n_sources / 4);
-        for first_neuron in (0..n_neurons).step_by(LANES) {
-            for first_source in (0..n_sources).step_by(4) {
-                tiles.push(Tile(std::array::from_fn(|lane| {
-                    u32::from_le_bytes(std::array::from_fn(|source| {
-                        let row = rows.get(first_source + source);
-                        // 0 plus 128 is as good as anything where there is no weight.
-                        row.and_then(|row| row.get(first_neuron + lane)).copied().unwrap_or_default() ^ 0x80
-                    }))
-                })));
+    /// Adds the product to what is there.
+    pub fn multiply(&mut self, kernel: Kernel) -> &[i32] {
+        kernel.multiply(&self.matrix, &self.payloads, &mut self.panel, &mut self.out);
+        &self.out
+    }
+}
+
+/// Adds the sums of some digits of payloads, the first of which is `first`, to `out`.
+#[inline(always)]
+fn add(matrix: &Matrix, payloads: &Payloads, chunk: Chunk, first: usize, sums: &[Sums], out: &mut [i32]) {
+    let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
+    for (&Digit { row, place }, sums) in payloads.multiplied[first..].iter().zip(sums) {
+        let excess = if place == 0 { payloads.excess(matrix.kind, row) } else { 0 };
+        let shift = 8 * place;
+        let out = &mut out[row * n_lanes + chunk.first_neuron..(row + 1) * n_lanes];
+        let put = |out: &mut i32, sum: i32| *out = out.wrapping_add((sum << shift).wrapping_sub(excess));
+        match chunk.shape {
+            Shape::FourFields => {
+                for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().take(LANES).enumerate() {
+                    for (field, out) in out.iter_mut().enumerate() {
+                        put(out, sums[field][lane]);
+                    }
+                }
+            }
+            Shape::TwoFields => {
+                for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().take(LANES / 2).enumerate() {
+                    for (field, out) in out.iter_mut().enumerate() {
+                        put(out, sums[field % 2][lane + field / 2 * (LANES / 2)]);
+                    }
+                }
+            }
+            Shape::Bytes => {
+                for (out, &sum) in out.iter_mut().zip(&sums[0]) {
+                    put(out, sum);
+                }
             }
         }
-        Self { kind: Kind::Bytes, n_sources, tiles }
     }
-
-    /// A weight.
-    pub(super) fn weight(&self, neuron: usize, source: usize) -> i32 {
-        let per_tile = self.kind.sources_per_tile();
-        let tile = &self.tiles[neuron / LANES * self.tiles_per_neuron() + source / per_tile];
-        let at = source % per_tile;
-        let (shift, mask) = match self.kind {
-            Kind::Ternary => (at % 4 * 8 + at / 4 * 2, 0b11),
-            Kind::Bytes => (at * 8, 0xff),
-        };
-        ((tile.0[neuron % LANES] >> shift) & mask).cast_signed() - self.kind.excess()
-    }
-}
-
-impl Payloads {
-    pub(super) fn n_rows(&self) -> usize {
-        self.sums.len()
-    }
-
-    /// The values of a row.
-    pub(super) fn row(&self, row: usize) -> &[i32] {
-        &self.values[row * self.n_sources..][..self.n_sources]
-    }
-
-    /// The rows that are multiplied at once: eight by eight, then four, two and one.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        blocks(self.n_rows())
-    }
-
-    /// What a kernel's sum is too large by, modulo 2³².
-    #[expect(clippy::cast_possible_truncation, reason = "sums are taken modulo 2³²")]
-    fn excess(&self, kind: Kind, row: usize) -> i32 {
-        kind.excess().wrapping_mul(self.sums[row] as i32)
-    }
-}
-
-fn blocks(n_rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let n = [MOST_ROWS, 4, 2, 1].into_iter().find(|n| next + n <= n_rows)?;
-        next += n;
-        Some(next - n..next)
-    })
 }

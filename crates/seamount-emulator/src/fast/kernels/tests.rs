@@ -1,5 +1,6 @@
 //! Every kernel against sums that are written down plainly, over values at the edges.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use seamount_program::rows::{pack_dense2, pack_dense8};
 
@@ -46,20 +47,18 @@ fn payloads(n_sources: usize) -> impl Strategy<Value = Vec<Vec<i32>>> {
 
 /// Weights, `[source][neuron]`, and payloads.
 fn case(weights: impl Strategy<Value = i8> + Clone) -> impl Strategy<Value = (Vec<Vec<i8>>, Vec<Vec<i32>>)> {
-    (1..70_usize, 1..50_usize).prop_flat_map(move |(n_sources, n_neurons)| {
+    (1..70_usize, 1..150_usize).prop_flat_map(move |(n_sources, n_neurons)| {
         let row = proptest::collection::vec(weights.clone(), n_neurons);
         (proptest::collection::vec(row, n_sources), payloads(n_sources))
     })
 }
 
 fn prepared(kernel: Kernel, rows: &[Vec<i32>], n_sources: usize) -> Payloads {
-    let n_padded = n_sources.next_multiple_of(SOURCES);
-    let values = rows.iter().flat_map(|row| {
-        let mut row = row.clone();
-        row.resize(n_padded, 0);
-        row
-    });
-    let mut payloads = Payloads { n_sources: n_padded, values: values.collect(), ..Payloads::default() };
+    let mut payloads = Payloads::default();
+    // Nothing may be left of what was there before.
+    (payloads.n_sources, payloads.values) = (n_sources.next_multiple_of(4), vec![-1; n_sources.next_multiple_of(4)]);
+    kernel.prepare(&mut payloads, true);
+    (payloads.n_sources, payloads.values) = (n_sources, rows.concat());
     kernel.prepare(&mut payloads, true);
     payloads
 }
@@ -74,52 +73,74 @@ fn expected(weights: &[Vec<i8>], rows: &[Vec<i32>]) -> Vec<Vec<i32>> {
     rows.iter().map(|row| (0..weights[0].len()).map(|neuron| sum(neuron, row)).collect()).collect()
 }
 
-fn check(kernel: Kernel, matrix: &Packed, weights: &[Vec<i8>], rows: &[Vec<i32>]) {
+fn check(kernel: Kernel, matrix: &Matrix, weights: &[Vec<i8>], rows: &[Vec<i32>]) {
     for (source, weights) in weights.iter().enumerate() {
         for (neuron, &weight) in weights.iter().enumerate() {
             assert_eq!(matrix.weight(neuron, source), i32::from(weight), "{kernel:?}");
         }
     }
-    let n_neurons = matrix.n_neurons();
+    let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
     let payloads = prepared(kernel, rows, weights.len());
-    let mut out = vec![7; rows.len() * n_neurons];
-    kernel.multiply(matrix, &payloads, &mut out);
-    let found: Vec<&[i32]> = out.chunks_exact(n_neurons).map(|row| &row[..weights[0].len()]).collect();
+    let mut out = vec![7; rows.len() * n_lanes];
+    kernel.multiply(matrix, &payloads, &mut Panel::default(), &mut out);
+    let found: Vec<&[i32]> = out.chunks_exact(n_lanes).map(|row| &row[..weights[0].len()]).collect();
     assert_eq!(found, expected(weights, rows), "{kernel:?}");
+}
+
+/// Rows in an image: the first one after `before` bytes, `between` bytes from one to the next, and `after` bytes behind.
+fn image(kind: Kind, rows: &[Vec<u8>], n_neurons: usize, [before, between, after]: [usize; 3]) -> Matrix {
+    let mut image = vec![0xff; before];
+    for row in rows {
+        image.extend(row);
+        image.extend(vec![0xff; between]);
+    }
+    image.truncate(image.len() - between);
+    image.extend(vec![0xff; after]);
+    let image = Bytes::from(image).slice(before..);
+    Matrix::new(kind, image, rows[0].len() + between, rows.len(), n_neurons)
+}
+
+/// Bytes around the rows of an image.
+fn gaps() -> impl Strategy<Value = [usize; 3]> {
+    [0..70_usize, 0..5_usize, 0..70_usize]
+        .prop_map(|[before, between, after]| [before, between, after.saturating_sub(20)])
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn ternary_weights((weights, rows) in case(-1..=1_i8)) {
+    fn ternary_weights((weights, rows) in case(-1..=1_i8), gaps in gaps()) {
         let packed: Vec<_> = weights.iter().map(|row| pack_dense2(row).expect("ternary weights")).collect();
-        let packed: Vec<&[u8]> = packed.iter().map(Vec::as_slice).collect();
+        let matrix = image(Kind::Ternary, &packed, weights[0].len(), gaps);
         for kernel in kernels() {
-            check(kernel, &kernel.pack_ternary(&packed, weights[0].len()), &weights, &rows);
+            check(kernel, &matrix, &weights, &rows);
         }
     }
 
     #[test]
-    fn weights_of_a_byte((weights, rows) in case(prop_oneof![Just(-128_i8), Just(127_i8), any::<i8>()])) {
+    fn weights_of_a_byte((weights, rows) in case(prop_oneof![Just(-128_i8), Just(127_i8), any::<i8>()]), gaps in gaps()) {
         let packed: Vec<_> = weights.iter().map(|row| pack_dense8(row)).collect();
-        let packed: Vec<&[u8]> = packed.iter().map(Vec::as_slice).collect();
+        let matrix = image(Kind::Bytes, &packed, weights[0].len(), gaps);
         for kernel in kernels() {
-            check(kernel, &Packed::bytes(&packed, weights[0].len()), &weights, &rows);
+            check(kernel, &matrix, &weights, &rows);
         }
     }
 }
 
-/// The largest sums that one row gives: many sources, all weights and payloads at the edge.
+/// The largest sums that one row gives: many sources, all weights and payloads at the edge; and so many that sums of a
+/// field need more than 32 bits before they are shifted down.
 #[test]
 fn long_rows_of_the_largest_payloads() {
-    for (weight, value) in [(1, 32_639), (-1, -32_896), (1, -32_768), (-1, 32_767)] {
-        let weights = vec![vec![weight; 17]; 5000];
+    for (weight, value, n_sources) in
+        [(1, 32_639, 5000), (-1, -32_896, 5000), (1, -32_768, 5000), (-1, 32_767, 5000), (1, -128, 90_000)]
+    {
+        let weights = vec![vec![weight; 17]; n_sources];
         let packed = pack_dense2(&weights[0]).expect("ternary weights");
+        let matrix = image(Kind::Ternary, &vec![packed; n_sources], 17, [0; 3]);
         for kernel in kernels() {
-            let matrix = kernel.pack_ternary(&vec![packed.as_slice(); 5000], 17);
             for n_rows in [1, 2, 9] {
-                check(kernel, &matrix, &weights, &vec![vec![value; 5000]; n_rows]);
+                check(kernel, &matrix, &weights, &vec![vec![value; n_sources]; n_rows]);
             }
         }
     }

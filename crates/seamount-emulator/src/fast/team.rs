@@ -1,0 +1,196 @@
+//! Work in phases by several threads: all of a phase is done before the next one begins.
+//!
+//! A token goes through hundreds of stages of some microseconds each, too short to wake a thread for. So the threads that
+//! help stay awake for a whole block of steps, and look for work in turn. The one that leads never waits for a thread that
+//! has not come: it does everything itself if nobody helps, so that a team can be called from anywhere.
+
+use std::hint;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+/// How often a thread looks for work before it lets others run.
+const LOOKS: u32 = 1 << 10;
+
+/// Nothing is to be done any more.
+const OVER: u64 = u32::MAX as u64;
+
+/// Work of which every phase has some items.
+pub(super) trait Phases: Sync {
+    /// How many items a phase has; phases count from 0.
+    fn n_items(&self, phase: usize) -> usize;
+
+    /// Does an item of a phase. Any thread does any item.
+    fn work(&self, phase: usize, item: usize);
+}
+
+/// What the threads of a team share.
+#[derive(Default)]
+struct Team {
+    /// The number of the phase that is open, from 1 on, and below it, in 32 bits, the next item.
+    ticket: AtomicU64,
+    /// Items of the phase that are done.
+    n_done: AtomicUsize,
+}
+
+/// Runs `n_phases` one after the other, each on up to `n_threads`; `after` sees to what comes after each.
+pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize, mut after: impl FnMut(usize)) {
+    let team = Team::default();
+    if n_threads <= 1 {
+        return team.lead(phases, n_phases, false, &mut after);
+    }
+    rayon::in_place_scope(|scope| {
+        for _ in 1..n_threads {
+            scope.spawn(|_| team.help(phases));
+        }
+        let _over = Closing(&team);
+        team.lead(phases, n_phases, true, &mut after);
+    });
+}
+
+impl Team {
+    fn lead(&self, phases: &impl Phases, n_phases: usize, has_help: bool, after: &mut impl FnMut(usize)) {
+        for phase in 0..n_phases {
+            let n_items = phases.n_items(phase);
+            if has_help && n_items > 1 {
+                self.n_done.store(0, Ordering::Relaxed);
+                self.ticket.store((phase as u64 + 1) << 32, Ordering::Release);
+                while let Some((phase, item)) = self.take(phases) {
+                    self.work(phases, phase, item);
+                }
+                let mut patience = Patience::default();
+                while self.n_done.load(Ordering::Acquire) < n_items {
+                    patience.wait();
+                }
+            } else {
+                (0..n_items).for_each(|item| phases.work(phase, item));
+            }
+            after(phase);
+        }
+    }
+
+    fn help(&self, phases: &impl Phases) {
+        let mut patience = Patience::default();
+        while self.ticket.load(Ordering::Acquire) >> 32 != OVER {
+            match self.take(phases) {
+                Some((phase, item)) => {
+                    self.work(phases, phase, item);
+                    patience = Patience::default();
+                }
+                None => patience.wait(),
+            }
+        }
+    }
+
+    /// Takes the next item of the open phase, if there is one.
+    fn take(&self, phases: &impl Phases) -> Option<(usize, usize)> {
+        let item = |ticket: u64| {
+            let phase = (ticket >> 32).checked_sub(1).filter(|&phase| phase + 1 != OVER)?;
+            let (phase, item) = (usize::try_from(phase).ok()?, usize::try_from(ticket & u64::from(u32::MAX)).ok()?);
+            (item < phases.n_items(phase)).then_some((phase, item))
+        };
+        item(self.ticket.load(Ordering::Acquire))?;
+        item(self.ticket.fetch_add(1, Ordering::AcqRel))
+    }
+
+    fn work(&self, phases: &impl Phases, phase: usize, item: usize) {
+        // Counted even if it panics, so that nobody waits for it.
+        let _done = Done(self);
+        phases.work(phase, item);
+    }
+}
+
+/// An item is done.
+struct Done<'a>(&'a Team);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.n_done.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// All is over.
+struct Closing<'a>(&'a Team);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.ticket.store(OVER << 32, Ordering::Release);
+    }
+}
+
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    fn wait(&mut self) {
+        self.0 += 1;
+        if self.0 < LOOKS {
+            hint::spin_loop();
+        } else {
+            self.0 = 0;
+            thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Phases of 0, 1, 2 and so on items, each of which finds all items of the phase before done.
+    struct Triangle {
+        done: Vec<AtomicUsize>,
+    }
+
+    impl Phases for Triangle {
+        fn n_items(&self, phase: usize) -> usize {
+            phase % 20
+        }
+
+        fn work(&self, phase: usize, item: usize) {
+            assert!(item < self.n_items(phase));
+            if let Some(before) = phase.checked_sub(1) {
+                assert_eq!(self.done[before].load(Ordering::SeqCst), self.n_items(before));
+            }
+            self.done[phase].fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn check(n_threads: usize) {
+        let triangle = Triangle { done: (0..500).map(|_| AtomicUsize::new(0)).collect() };
+        let mut n_phases = 0;
+        run(&triangle, 500, n_threads, |phase| {
+            assert_eq!((phase, triangle.done[phase].load(Ordering::SeqCst)), (n_phases, triangle.n_items(phase)));
+            n_phases += 1;
+        });
+        assert_eq!(n_phases, 500);
+    }
+
+    #[test]
+    fn every_item_is_done_once_and_in_its_phase() {
+        for n_threads in [1, 2, 3, 8] {
+            check(n_threads);
+        }
+    }
+
+    #[test]
+    fn teams_within_each_other_do_not_wait_for_threads_that_are_busy() {
+        use rayon::prelude::*;
+        (0..16).into_par_iter().for_each(|_| check(4));
+    }
+
+    #[test]
+    #[should_panic(expected = "item 3")]
+    fn a_panic_reaches_the_caller() {
+        struct Panics;
+        impl Phases for Panics {
+            fn n_items(&self, _: usize) -> usize {
+                8
+            }
+
+            fn work(&self, _: usize, item: usize) {
+                assert!(item != 3, "item {item}");
+            }
+        }
+        run(&Panics, 3, 4, |_| ());
+    }
+}
