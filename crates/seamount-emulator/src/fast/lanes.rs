@@ -12,7 +12,7 @@ use std::ops::BitOrAssign;
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
 
-use super::kernels::LANES;
+use super::kernels::{Factor, Kernel, LANES};
 use super::outbox::Outbox;
 use crate::error::FaultKind;
 
@@ -62,6 +62,7 @@ struct Range {
 type Mask = Option<Vec<i32>>;
 
 struct Machine<'a, 'o, 'p> {
+    kernel: Kernel,
     range: Range,
     neurons: &'a mut Neurons,
     scratch: &'a mut Scratch,
@@ -107,6 +108,7 @@ impl Neurons {
     #[inline(always)]
     pub(super) fn run(
         &mut self,
+        kernel: Kernel,
         instructions: &[Instr],
         word: Word,
         scratch: &mut Scratch,
@@ -115,7 +117,7 @@ impl Neurons {
     ) -> Done {
         scratch.resize(padded(self.n));
         let range = Range { word, min: word.min(), max: word.max() };
-        let mut machine = Machine { range, neurons: self, scratch, outbox, done: Done::default(), watch };
+        let mut machine = Machine { kernel, range, neurons: self, scratch, outbox, done: Done::default(), watch };
         machine.run(instructions);
         machine.done
     }
@@ -430,7 +432,14 @@ impl Machine<'_, '_, '_> {
                     let value = product.min(high).max(low);
                     (value as i32, value ^ product)
                 };
-                self.saturating(ra.index(), src, mask, multiply);
+                let Scratch { registers, spare, .. } = &mut *self.scratch;
+                let factor = match src {
+                    Src::Reg(b) => Factor::Lanes(&registers[b.index()]),
+                    Src::Imm(b) => Factor::All(b),
+                };
+                if !self.kernel.mul_shr(spare, &registers[ra.index()], factor, half, shift, word) {
+                    self.saturating(ra.index(), src, mask, multiply);
+                }
                 self.keep(rd.index(), mask);
             }
             Instr::Lt { ra, src } => self.compare(ra.index(), src, mask, semantics::lt),

@@ -52,6 +52,13 @@ pub enum Kernel {
     Avx512,
 }
 
+/// The second factor of a product of lanes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Factor<'a> {
+    Lanes(&'a [i32]),
+    All(i32),
+}
+
 /// The bytes of 16 places in four rows.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -120,6 +127,18 @@ impl Kernel {
         }
     }
 
+    /// `MUL_SHR` of whole vectors of lanes, with `half` added before the shift; only if this kernel has a way of its own,
+    /// and if no product is beyond the word. If not, what `out` holds is of no use.
+    pub(super) fn mul_shr(self, out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shift: u8, word: Word) -> bool {
+        match self {
+            Self::Portable | Self::Avx2 => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => x86::mul_shr(out, a, b, half, shift, word),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 => false,
+        }
+    }
+
     /// Adds what arrives at a part in a row to its accumulators; returns how many overflowed.
     pub(super) fn receive(self, part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 {
         match self {
@@ -142,11 +161,13 @@ impl Kernel {
         watch: bool,
     ) -> Done {
         match self {
-            Self::Portable => neurons.run(instructions, word, scratch, outbox, watch),
+            Self::Portable => neurons.run(self, instructions, word, scratch, outbox, watch),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, watch),
+            Self::Avx2 | Self::Avx512 => {
+                x86::run_neurons(self, neurons, self, instructions, word, scratch, outbox, watch)
+            }
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => neurons.run(instructions, word, scratch, outbox, watch),
+            Self::Avx2 | Self::Avx512 => neurons.run(self, instructions, word, scratch, outbox, watch),
         }
     }
 }

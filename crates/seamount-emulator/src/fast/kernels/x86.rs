@@ -12,7 +12,7 @@ use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
 use super::matrix::{Chunk, Matrix, Shape};
-use super::{Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Tile, add, portable};
+use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Tile, add, portable};
 use crate::fast::lanes::{Done, Neurons, Scratch};
 use crate::fast::outbox::Outbox;
 use crate::fast::part::{Arrivals, Part};
@@ -65,12 +65,55 @@ compiled_for_each! {
 compiled_for_each! {
     fn run_neurons(
         neurons: &mut Neurons,
+        its_own: Kernel,
         instructions: &[Instr],
         word: Word,
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         watch: bool
     ) -> Done = Neurons::run
+}
+
+/// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
+pub(super) fn mul_shr(out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shift: u8, word: Word) -> bool {
+    assert!(Kernel::Avx512.is_available(), "a kernel of another processor");
+    // SAFETY: the processor has the instructions, as was just asked.
+    unsafe {
+        match b {
+            Factor::Lanes(b) => {
+                let b = b.as_chunks::<LANES>().0.iter().map(|lanes| load_512(lanes));
+                avx512_mul_shr(out, a, b, half, shift, word)
+            }
+            Factor::All(b) => avx512_mul_shr(out, a, std::iter::repeat(_mm512_set1_epi32(b)), half, shift, word),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn avx512_mul_shr(
+    out: &mut [i32],
+    a: &[i32],
+    b: impl Iterator<Item = __m512i>,
+    half: i64,
+    shift: u8,
+    word: Word,
+) -> bool {
+    let (half, shift) = (_mm512_set1_epi64(half), _mm_cvtsi32_si128(shift.into()));
+    // Values of the word, and no others, have no bits above it once this is added.
+    let beyond = _mm512_set1_epi64(1 << (word.bits() - 1));
+    let mut seen = _mm512_setzero_si512();
+    let shifted = |a, b| _mm512_sra_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, b), half), shift);
+    let lanes = out.as_chunks_mut::<LANES>().0.iter_mut().zip(a.as_chunks::<LANES>().0);
+    for ((out, a), b) in lanes.zip(b) {
+        let a = load_512(a);
+        let even = shifted(a, b);
+        let odd = shifted(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
+        seen = _mm512_or_si512(seen, _mm512_add_epi64(even, beyond));
+        seen = _mm512_or_si512(seen, _mm512_add_epi64(odd, beyond));
+        // The low words of the odd lanes go to the upper halves.
+        store_512(out, _mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd));
+    }
+    _mm512_test_epi64_mask(seen, _mm512_set1_epi64(-1 << word.bits())) == 0
 }
 
 /// Sources up to which the sums of a field that is not shifted down fit in 32 bits: 192 × 128 for each.
