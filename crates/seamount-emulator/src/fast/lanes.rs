@@ -40,6 +40,8 @@ pub(super) struct Done {
 /// Registers and masks, kept from run to run for their memory.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// Whose ways are taken where it has some of its own.
+    kernel: Option<Kernel>,
     registers: Vec<Vec<i32>>,
     /// Whether a register is known to hold zeros.
     is_zero: Vec<bool>,
@@ -62,7 +64,6 @@ struct Range {
 type Mask = Option<Vec<i32>>;
 
 struct Machine<'a, 'o, 'p> {
-    kernel: Kernel,
     range: Range,
     neurons: &'a mut Neurons,
     scratch: &'a mut Scratch,
@@ -108,7 +109,6 @@ impl Neurons {
     #[inline(always)]
     pub(super) fn run(
         &mut self,
-        kernel: Kernel,
         instructions: &[Instr],
         word: Word,
         scratch: &mut Scratch,
@@ -117,7 +117,7 @@ impl Neurons {
     ) -> Done {
         scratch.resize(padded(self.n));
         let range = Range { word, min: word.min(), max: word.max() };
-        let mut machine = Machine { kernel, range, neurons: self, scratch, outbox, done: Done::default(), watch };
+        let mut machine = Machine { range, neurons: self, scratch, outbox, done: Done::default(), watch };
         machine.run(instructions);
         machine.done
     }
@@ -125,7 +125,8 @@ impl Neurons {
 
 impl Scratch {
     /// Makes room for the registers of a body's neurons.
-    pub(super) fn prepare(&mut self, n_registers: usize) {
+    pub(super) fn prepare(&mut self, kernel: Kernel, n_registers: usize) {
+        self.kernel = Some(kernel);
         if self.registers.len() < n_registers {
             self.registers.resize_with(n_registers, || vec![0; self.spare.len()]);
             self.is_zero.resize(n_registers, false);
@@ -432,12 +433,14 @@ impl Machine<'_, '_, '_> {
                     let value = product.min(high).max(low);
                     (value as i32, value ^ product)
                 };
-                let Scratch { registers, spare, .. } = &mut *self.scratch;
+                let Scratch { registers, spare, kernel, .. } = &mut *self.scratch;
                 let factor = match src {
                     Src::Reg(b) => Factor::Lanes(&registers[b.index()]),
                     Src::Imm(b) => Factor::All(b),
                 };
-                if !self.kernel.mul_shr(spare, &registers[ra.index()], factor, half, shift, word) {
+                let a = &registers[ra.index()];
+                let is_done = kernel.is_some_and(|kernel| kernel.mul_shr(spare, a, factor, half, shift, word));
+                if !is_done {
                     self.saturating(ra.index(), src, mask, multiply);
                 }
                 self.keep(rd.index(), mask);

@@ -196,6 +196,7 @@ impl Fast {
         let plan = Arc::clone(&self.plan);
         let n_feeds = plan.stages.iter().map(|stage| stage.feeds.len()).max().unwrap_or_default();
         self.heard.resize_with(n_feeds, Heard::default);
+        let n_threads = if plan.is_worth_threads { rayon::current_num_threads() } else { 1 };
         let block = Block {
             plan: &plan,
             kernel: self.kernel,
@@ -204,10 +205,10 @@ impl Fast {
             heard: self.heard.iter_mut().map(RwLock::new).collect(),
             spans: RwLock::new(spans),
             has_fault: AtomicBool::new(false),
+            n_threads,
             recording: observer.is_some(),
         };
         let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];
-        let n_threads = if plan.is_worth_threads { rayon::current_num_threads() } else { 1 };
         team::run(&block, 2 * plan.stages.len(), n_threads, |phase| {
             if block.has_fault.load(Ordering::Relaxed) {
                 block.note_faults(&plan.stages[phase / 2], &mut faults);

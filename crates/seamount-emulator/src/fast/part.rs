@@ -8,7 +8,7 @@ use seamount_arch::Overflow;
 use seamount_microcode::semantics::Word;
 
 use super::feed::{Heard, HostSent, Span};
-use super::kernels::{Kernel, Panel};
+use super::kernels::{Kernel, Matrix, Panel, Payloads};
 use super::lanes::{self, Neurons};
 use super::outbox::{Outbox, PartFault, Record, Sent};
 use super::plan::{Input, PartPlan, Plan, Synapses};
@@ -70,6 +70,7 @@ pub(super) struct Block<'a> {
     pub spans: RwLock<Vec<Span>>,
     /// Whether any part has met a fault.
     pub has_fault: AtomicBool,
+    pub n_threads: usize,
     /// Whether an observer looks on.
     pub recording: bool,
 }
@@ -92,7 +93,10 @@ impl Phases for Block<'_> {
         } else {
             let part = stage.parts.start + item;
             let mut streams = self.parts[part].write().expect(NO_PANIC);
-            run(self, &self.plan.parts[part], spans, &mut streams);
+            // What this thread will do next, or something near it.
+            let later = &self.plan.parts[(part + self.n_threads).min(self.plan.parts.len() - 1)..];
+            let next = later.iter().find(|part| part.first_matrix().is_some()).unwrap_or(&later[0]);
+            run(self, &self.plan.parts[part], next, spans, &mut streams);
             if streams.iter().any(|part| part.fault.is_some()) {
                 self.has_fault.store(true, Ordering::Relaxed);
             }
@@ -214,12 +218,12 @@ impl Part {
 }
 
 /// Runs a part of all streams.
-fn run(block: &Block<'_>, plan: &PartPlan, spans: &[Span], streams: &mut [Part]) {
+fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, spans: &[Span], streams: &mut [Part]) {
     let heard: Vec<_> = plan.inputs.iter().map(|input| block.heard[input.feed].read().expect(NO_PANIC)).collect();
     let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
     SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
-        arrivals.collect(block, plan, &heard, panel);
-        lanes.prepare(block.plan.bodies[plan.body].n_registers);
+        arrivals.collect(block, plan, next, &heard, panel);
+        lanes.prepare(block.kernel, block.plan.bodies[plan.body].n_registers);
         let mut row = 0;
         for (stream, (part, span)) in streams.iter_mut().zip(spans).enumerate() {
             let mut step = span.first;
@@ -244,7 +248,7 @@ fn run(block: &Block<'_>, plan: &PartPlan, spans: &[Span], streams: &mut [Part])
 
 impl Arrivals {
     /// Multiplies all that the part hears by its weights.
-    fn collect(&mut self, block: &Block<'_>, plan: &PartPlan, heard: &[&Heard], panel: &mut Panel) {
+    fn collect(&mut self, block: &Block<'_>, plan: &PartPlan, next: &PartPlan, heard: &[&Heard], panel: &mut Panel) {
         self.rows.clear();
         for (at, now) in heard.iter().enumerate() {
             // Most hear the same rows as the block before.
@@ -281,7 +285,7 @@ impl Arrivals {
             self.any[acc].clear();
             self.any[acc].resize(self.rows.len(), false);
         }
-        for (input, heard) in plan.inputs.iter().zip(heard) {
+        for (at, (input, heard)) in plan.inputs.iter().zip(heard).enumerate() {
             if heard.rows.is_empty() {
                 continue;
             }
@@ -299,9 +303,24 @@ impl Arrivals {
             if self.is_wide[acc] {
                 add_all_wide(input, heard, &rows, &mut self.wide[acc], n_lanes);
             } else {
-                add_all_narrow(block.kernel, input, heard, &rows, panel, &mut self.narrow[acc], n_lanes);
+                let next = plan.inputs[at + 1..].iter().find_map(Input::matrix).or_else(|| next.first_matrix());
+                let mut with = Multiplier { kernel: block.kernel, next, panel };
+                add_all_narrow(&mut with, input, heard, &rows, &mut self.narrow[acc], n_lanes);
             }
         }
+    }
+}
+
+/// Multiplies by matrices.
+struct Multiplier<'a> {
+    kernel: Kernel,
+    next: Option<&'a Matrix>,
+    panel: &'a mut Panel,
+}
+
+impl Multiplier<'_> {
+    fn multiply(&mut self, matrix: &Matrix, payloads: &Payloads, out: &mut [i32]) {
+        self.kernel.multiply(matrix, payloads, self.next, self.panel, out);
     }
 }
 
@@ -321,20 +340,19 @@ impl Rows {
 }
 
 fn add_all_narrow(
-    kernel: Kernel,
+    with: &mut Multiplier<'_>,
     input: &Input,
     heard: &Heard,
     rows: &Rows,
-    panel: &mut Panel,
     out: &mut [i32],
     n_lanes: usize,
 ) {
     let payloads = &heard.payloads;
     match (&input.synapses, rows) {
-        (Synapses::Matrix(matrix), Rows::All) => kernel.multiply(matrix, payloads, panel, out),
+        (Synapses::Matrix(matrix), Rows::All) => with.multiply(matrix, payloads, out),
         (Synapses::Matrix(matrix), Rows::Some(rows)) => {
             let mut sums = vec![0; rows.len() * n_lanes];
-            kernel.multiply(matrix, payloads, panel, &mut sums);
+            with.multiply(matrix, payloads, &mut sums);
             for (&at, sums) in rows.iter().zip(sums.chunks_exact(n_lanes)) {
                 out[at * n_lanes..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             }

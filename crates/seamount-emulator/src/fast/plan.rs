@@ -310,7 +310,22 @@ impl Plan {
     }
 }
 
+impl PartPlan {
+    /// The first of its weights that are a matrix.
+    pub(super) fn first_matrix(&self) -> Option<&Matrix> {
+        self.inputs.iter().find_map(Input::matrix)
+    }
+}
+
 impl Input {
+    /// Its weights, if they are a matrix.
+    pub(super) fn matrix(&self) -> Option<&Matrix> {
+        match &self.synapses {
+            Synapses::Matrix(matrix) => Some(matrix),
+            Synapses::Shared(_) | Synapses::Diagonal { .. } | Synapses::Sparse(_) => None,
+        }
+    }
+
     fn n_weights(&self) -> usize {
         match &self.synapses {
             Synapses::Matrix(matrix) => matrix.n_sources * matrix.n_neurons,

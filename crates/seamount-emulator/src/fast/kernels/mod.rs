@@ -101,16 +101,25 @@ impl Kernel {
 
     /// Adds matrix × payloads to `out`, `[row][lane]`, where a row has the matrix's neurons rounded up to [`LANES`].
     ///
+    /// `next` is what will probably be multiplied next.
+    ///
     /// # Panics
     /// If the matrix has other sources than the payloads, or `out` other rows.
-    pub(super) fn multiply(self, matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut [i32]) {
+    pub(super) fn multiply(
+        self,
+        matrix: &Matrix,
+        payloads: &Payloads,
+        next: Option<&Matrix>,
+        panel: &mut Panel,
+        out: &mut [i32],
+    ) {
         assert_eq!(matrix.n_sources, payloads.n_sources, "a matrix and its payloads have the same sources");
         let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
         assert_eq!(out.len(), payloads.n_rows() * n_lanes, "a matrix and its sums have the same neurons");
         match self {
             Self::Portable => portable::multiply(matrix, payloads, panel, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, panel, out),
+            Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, next, panel, out),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => portable::multiply(matrix, payloads, panel, out),
         }
@@ -161,13 +170,11 @@ impl Kernel {
         watch: bool,
     ) -> Done {
         match self {
-            Self::Portable => neurons.run(self, instructions, word, scratch, outbox, watch),
+            Self::Portable => neurons.run(instructions, word, scratch, outbox, watch),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => {
-                x86::run_neurons(self, neurons, self, instructions, word, scratch, outbox, watch)
-            }
+            Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, watch),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => neurons.run(self, instructions, word, scratch, outbox, watch),
+            Self::Avx2 | Self::Avx512 => neurons.run(instructions, word, scratch, outbox, watch),
         }
     }
 }
@@ -199,7 +206,7 @@ impl Product {
 
     /// Adds the product to what is there.
     pub fn multiply(&mut self, kernel: Kernel) -> &[i32] {
-        kernel.multiply(&self.matrix, &self.payloads, &mut self.panel, &mut self.out);
+        kernel.multiply(&self.matrix, &self.payloads, None, &mut self.panel, &mut self.out);
         &self.out
     }
 }

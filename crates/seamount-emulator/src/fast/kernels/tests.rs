@@ -82,7 +82,7 @@ fn check(kernel: Kernel, matrix: &Matrix, weights: &[Vec<i8>], rows: &[Vec<i32>]
     let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
     let payloads = prepared(kernel, rows, weights.len());
     let mut out = vec![7; rows.len() * n_lanes];
-    kernel.multiply(matrix, &payloads, &mut Panel::default(), &mut out);
+    kernel.multiply(matrix, &payloads, None, &mut Panel::default(), &mut out);
     let found: Vec<&[i32]> = out.chunks_exact(n_lanes).map(|row| &row[..weights[0].len()]).collect();
     assert_eq!(found, expected(weights, rows), "{kernel:?}");
 }

@@ -1,0 +1,168 @@
+//! The kernels for x86-64: AVX2, and AVX-512 with VNNI.
+
+#![expect(unsafe_code, reason = "vector instructions need to know that the processor has them")]
+
+mod avx2;
+mod avx512;
+
+use seamount_microcode::Instr;
+use seamount_microcode::semantics::Word;
+
+use super::matrix::{Chunk, Matrix, Shape};
+use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Tile, add, portable};
+use crate::fast::lanes::{Done, Neurons, Scratch};
+use crate::fast::outbox::Outbox;
+use crate::fast::part::{Arrivals, Part};
+use crate::fast::plan::Plan;
+
+/// Compiles a portable kernel for each kind of processor, and calls the one for this processor.
+macro_rules! compiled_for_each {
+    ($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? = $portable:expr) => {
+        $(#[$attribute])*
+        pub(super) fn $name(kernel: Kernel, $($argument: $type),*) $(-> $result)? {
+            #[target_feature(enable = "avx2")]
+            fn avx2($($argument: $type),*) $(-> $result)? {
+                $portable($($argument),*)
+            }
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512($($argument: $type),*) $(-> $result)? {
+                $portable($($argument),*)
+            }
+            assert!(kernel.is_available(), "a kernel of another processor");
+            match kernel {
+                Kernel::Portable => $portable($($argument),*),
+                // SAFETY: the processor has AVX2, as was just asked.
+                Kernel::Avx2 => unsafe { avx2($($argument),*) },
+                // SAFETY: the processor has these parts of AVX-512, as was just asked.
+                Kernel::Avx512 => unsafe { avx512($($argument),*) },
+            }
+        }
+    };
+}
+
+compiled_for_each! {
+    fn prepare(payloads: &mut Payloads, digits: bool) = Payloads::prepare
+}
+
+compiled_for_each! {
+    fn add_sums(
+        matrix: &Matrix,
+        payloads: &Payloads,
+        chunk: Chunk,
+        first: usize,
+        sums: &[Sums],
+        out: &mut [i32]
+    ) = add
+}
+
+compiled_for_each! {
+    fn receive(part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 = Part::receive
+}
+
+compiled_for_each! {
+    fn run_neurons(
+        neurons: &mut Neurons,
+        instructions: &[Instr],
+        word: Word,
+        scratch: &mut Scratch,
+        outbox: &mut Outbox<'_>,
+        watch: bool
+    ) -> Done = Neurons::run
+}
+
+/// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
+pub(super) fn mul_shr(out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shift: u8, word: Word) -> bool {
+    assert!(Kernel::Avx512.is_available(), "a kernel of another processor");
+    // SAFETY: the processor has the instructions, as was just asked.
+    unsafe {
+        match b {
+            Factor::Lanes(b) => avx512::mul_shr(out, a, b.as_chunks().0.iter().copied(), half, shift, word),
+            Factor::All(b) => avx512::mul_shr(out, a, std::iter::repeat([b; LANES]), half, shift, word),
+        }
+    }
+}
+/// Sources up to which the sums of a field that is not shifted down fit in 32 bits: 192 × 128 for each.
+const MOST_SOURCES: usize = 1 << 16;
+
+/// Half of a first-level cache.
+const ROWS_AT_ONCE_BYTES: usize = 16 << 10;
+
+/// Adds matrix × payloads to `out`, `[row][lane]`.
+pub(super) fn multiply(
+    kernel: Kernel,
+    matrix: &Matrix,
+    payloads: &Payloads,
+    next: Option<&Matrix>,
+    panel: &mut Panel,
+    out: &mut [i32],
+) {
+    assert!(kernel.is_available(), "a kernel of another processor");
+    if kernel == Kernel::Portable || matrix.n_sources > MOST_SOURCES {
+        return portable::multiply(matrix, payloads, panel, out);
+    }
+    if kernel == Kernel::Avx512 && payloads.multiplied.len() <= avx512::MOST_FUSED {
+        multiply_few(matrix, payloads, next, panel, out);
+        return;
+    }
+    for chunk in matrix.chunks() {
+        panel.tiles.resize(matrix.n_fours(), Tile([0; LANES]));
+        // SAFETY: the processor has the instructions, as was just asked.
+        unsafe {
+            match kernel {
+                Kernel::Avx512 => avx512::make_tiles(matrix, chunk, &mut panel.tiles),
+                Kernel::Portable | Kernel::Avx2 => avx2::make_tiles(matrix, chunk, &mut panel.tiles),
+            }
+        }
+        for block in payloads.blocks() {
+            panel.sums.resize(block.len(), [[0; LANES]; MOST_FIELDS]);
+            let (digits, sums) = (payloads.digits(&block), panel.sums.as_mut_slice());
+            // SAFETY: as before.
+            unsafe {
+                match kernel {
+                    Kernel::Avx512 => avx512::sum_panel(&panel.tiles, chunk.shape, digits, sums),
+                    Kernel::Portable | Kernel::Avx2 => avx2::sum_panel(&panel.tiles, chunk.shape, digits, sums),
+                }
+            }
+            add_sums(kernel, matrix, payloads, chunk, block.start, &panel.sums, out);
+        }
+    }
+}
+
+/// Few digits are multiplied while the tiles are made, some rows at a time: so that each row comes from memory once for all
+/// of its chunks. Meanwhile the rows that come after them are fetched, at the end those of the `next` matrix.
+fn multiply_few(matrix: &Matrix, payloads: &Payloads, next: Option<&Matrix>, panel: &mut Panel, out: &mut [i32]) {
+    let n_fours = matrix.n_fours();
+    let n_pieces = (4 * n_fours * matrix.stride()).div_ceil(ROWS_AT_ONCE_BYTES).max(1);
+    let fours_at_once = n_fours.div_ceil(n_pieces).max(1);
+    for block in payloads.blocks() {
+        let n = block.len();
+        panel.sums.clear();
+        panel.sums.resize(matrix.chunks().count() * n, [[0; LANES]; MOST_FIELDS]);
+        for first in (0..n_fours).step_by(fours_at_once) {
+            let fours = first..(first + fours_at_once).min(n_fours);
+            let digits = &payloads.digits(&block)[fours.start * n..fours.end * n];
+            for (at, (chunk, sums)) in matrix.chunks().zip(panel.sums.chunks_exact_mut(n)).enumerate() {
+                let after = if fours.end < n_fours {
+                    matrix.address().wrapping_add(fours.end * 4 * matrix.stride())
+                } else {
+                    next.unwrap_or(matrix).address()
+                };
+                let ahead = after.wrapping_add(at * fours.len() * size_of::<Tile>());
+                // SAFETY: the caller has asked for the processor's instructions.
+                unsafe {
+                    match chunk.shape {
+                        Shape::FourFields => avx512::add_fused::<4>(matrix, chunk, fours.clone(), ahead, digits, sums),
+                        Shape::TwoFields => avx512::add_fused::<2>(matrix, chunk, fours.clone(), ahead, digits, sums),
+                        Shape::Bytes => avx512::add_fused::<1>(matrix, chunk, fours.clone(), ahead, digits, sums),
+                    }
+                }
+            }
+        }
+        for (chunk, sums) in matrix.chunks().zip(panel.sums.chunks_exact_mut(n)) {
+            for (field, sums) in sums.iter_mut().flat_map(|sums| sums.iter_mut().enumerate()) {
+                sums.iter_mut().for_each(|sum| *sum >>= 2 * field);
+            }
+            add_sums(Kernel::Avx512, matrix, payloads, chunk, block.start, sums, out);
+        }
+    }
+}
