@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use seamount_emulator::{Debugger, Emulator, Engine, Options, Pace, Recorder};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::cases(60))]
 
     #[test]
     fn stepping_is_running(seed: u64) {

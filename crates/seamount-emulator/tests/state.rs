@@ -44,7 +44,7 @@ fn repaired(mut state: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::cases(100))]
 
     #[test]
     fn a_state_in_the_middle_of_a_text_goes_on_in_either_engine(seed: u64) {

@@ -167,6 +167,7 @@ impl Fast {
             inputs.iter().map(|inputs| inputs.split(is_unknown).next().unwrap_or_default()).collect();
         let mut rest = known.clone();
         let mut logits = vec![Vec::new(); self.streams.len()];
+        let mut failed: Option<(usize, Fault)> = None;
         while rest.iter().any(|rest| !rest.is_empty()) {
             let mut now = Vec::with_capacity(rest.len());
             for (stream, rest) in self.streams.iter().zip(&mut rest) {
@@ -175,9 +176,16 @@ impl Fast {
                 now.push(first);
                 *rest = later;
             }
-            self.run_block(&now, &mut logits, observer.as_deref_mut())?;
+            if let Some((stream, fault)) = self.run_block(&now, &mut logits, observer.as_deref_mut()) {
+                // Those before it go on: what the first error is does not depend on how steps are cut into blocks.
+                rest[stream..].fill(&[]);
+                failed = Some((stream, fault));
+            }
         }
-        for (inputs, known) in inputs.iter().zip(known) {
+        for (stream, (inputs, known)) in inputs.iter().zip(known).enumerate() {
+            if let Some((_, fault)) = failed.filter(|&(at, _)| at == stream) {
+                return Err(EmulatorError::Fault(fault));
+            }
             if let Some(&Some(token)) = inputs.get(known.len()) {
                 return Err(EmulatorError::Token { token, vocab_size });
             }
@@ -185,13 +193,13 @@ impl Fast {
         Ok(logits)
     }
 
-    /// Runs some steps of all streams, stage by stage.
+    /// Runs some steps of all streams, stage by stage. Gives the fault of the first stream that has one.
     fn run_block(
         &mut self,
         inputs: &[&[Option<u32>]],
         logits: &mut [Vec<Vec<i32>>],
         observer: Option<&mut impl Observer>,
-    ) -> Result<(), EmulatorError> {
+    ) -> Option<(usize, Fault)> {
         let spans = self.send(inputs);
         let plan = Arc::clone(&self.plan);
         let n_feeds = plan.stages.iter().map(|stage| stage.feeds.len()).max().unwrap_or_default();
@@ -218,9 +226,6 @@ impl Fast {
         if let Some(observer) = observer {
             self.tell(observer, faults[0]);
         }
-        if let Some((part, fault)) = faults.into_iter().flatten().next() {
-            return Err(EmulatorError::Fault(plan.fault(part, &fault)));
-        }
         self.account(&spans);
         self.read(&spans, logits);
         for (stream, span) in self.streams.iter_mut().zip(&spans) {
@@ -228,7 +233,8 @@ impl Fast {
             stream.due.drain(..span.due.len());
         }
         self.forget(&spans);
-        Ok(())
+        let mut faults = faults.into_iter().enumerate();
+        faults.find_map(|(stream, fault)| fault.map(|(part, fault)| (stream, plan.fault(part, &fault))))
     }
 
     /// The host sends the embeddings of the tokens, and ticks.
@@ -374,7 +380,10 @@ impl Block<'_> {
     /// Notes the first fault of each stream in a stage or one before it; what would happen later does not matter.
     fn note_faults(&self, stage: &Stage, faults: &mut [Option<(usize, PartFault)>]) {
         let mut spans = self.spans.write().expect(NO_PANIC);
-        for (stream, (earliest, span)) in faults.iter_mut().zip(&mut *spans).enumerate() {
+        // A stream without steps may have had its fault before.
+        for (stream, (earliest, span)) in
+            faults.iter_mut().zip(&mut *spans).enumerate().filter(|(_, (_, span))| span.n > 0)
+        {
             for part in stage.parts.clone() {
                 let Some(fault) = self.parts[part].read().expect(NO_PANIC)[stream].fault else { continue };
                 if earliest.is_none_or(|(at, other)| self.plan.order(part, &fault) < self.plan.order(at, &other)) {

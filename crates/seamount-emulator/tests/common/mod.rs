@@ -6,12 +6,19 @@ pub mod generated;
 
 use std::sync::Arc;
 
+use proptest::prelude::ProptestConfig;
 use seamount_arch::Arch;
 use seamount_emulator::Emulator;
 use seamount_microcode::assemble;
 use seamount_program::{
     Core, Dest, Encoding, Group, HOST_OUTPUT, Host, Meta, Place, Program, Routes, Slice, SynapseBlock, rows,
 };
+
+/// As many cases as the environment says, or `n`.
+pub fn cases(n: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(n), failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// One chip.
 pub const ONE_CHIP: &str = "loihi2-oheo-gulch";
