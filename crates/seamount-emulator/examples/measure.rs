@@ -1,5 +1,5 @@
 //! Measures how fast a program runs:
-//! `measure PROGRAM.smt [--only decode|prefill|streams] [--runs N] [--tokens N] [--streams N] [--format json]`.
+//! `measure PROGRAM.smt [--only decode|prefill|streams|positions] [--positions N,N,...] [--runs N] [--tokens N] [--streams N] [--format json]`.
 //!
 //! `cargo xtask bench emulator` makes a program of a published shape and calls this.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement answers on the terminal")]
@@ -20,7 +20,9 @@ struct Arguments {
     n_runs: usize,
     n_tokens: usize,
     n_streams: usize,
-    /// `decode`, `prefill` or `streams`; all if empty.
+    /// Tokens before those that are timed.
+    positions: Vec<usize>,
+    /// `decode`, `prefill`, `streams` or `positions`; all if empty.
     only: String,
     is_json: bool,
 }
@@ -45,8 +47,15 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments =
-        Arguments { path: String::new(), n_runs: 5, n_tokens: 512, n_streams: 8, only: String::new(), is_json: false };
+    let mut arguments = Arguments {
+        path: String::new(),
+        n_runs: 5,
+        n_tokens: 512,
+        n_streams: 8,
+        positions: Vec::new(),
+        only: String::new(),
+        is_json: false,
+    };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
         let mut number = || {
@@ -61,6 +70,12 @@ fn arguments() -> Result<Arguments, String> {
             "--runs" => arguments.n_runs = number()?,
             "--tokens" => arguments.n_tokens = number()?,
             "--streams" => arguments.n_streams = number()?,
+            "--positions" => {
+                let list = given.next().unwrap_or_default();
+                let positions =
+                    list.split(',').map(|n| n.parse().map_err(|_| format!("--positions {list}: expected N,N,...")));
+                arguments.positions = positions.collect::<Result<_, _>>()?;
+            }
             "--only" => arguments.only = given.next().unwrap_or_default(),
             "--format" => arguments.is_json = given.next().as_deref() == Some("json"),
             path => path.clone_into(&mut arguments.path),
@@ -111,6 +126,7 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         emulator.reset();
         prefill.time(text.len(), || emulator.prefill(&text).map(drop))?;
     }
+    let positions = at_positions(&mut emulator, &arguments.positions, &tokens, n_runs)?;
     drop(emulator);
 
     let n_streams = arguments.n_streams;
@@ -127,7 +143,7 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
     let words = vec![1_u64; READ_BYTES / 8];
     let read = median((0..n_runs).map(|_| read_bytes_per_s(&words, n_threads)).collect());
 
-    let mut figures: Vec<(&str, f64)> = vec![
+    let mut figures: Vec<(String, f64)> = [
         ("threads", as_f64(n_threads)),
         ("open_s", opened_s),
         ("ready_s", ready_s),
@@ -146,7 +162,10 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         ("bandwidth_share", decode_all.median() * weight_bytes / read),
         ("peak_memory_bytes", peak_memory_bytes),
         ("file_bytes", std::fs::metadata(&arguments.path).map_or(0.0, |data| data.len() as f64)),
-    ];
+    ]
+    .map(|(key, figure)| (key.to_owned(), figure))
+    .into();
+    figures.extend(positions);
     // What was not asked for is no number.
     figures.retain(|(_, value)| !value.is_nan());
     Ok(if arguments.is_json {
@@ -156,6 +175,32 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         let lines: Vec<_> = figures.iter().map(|(key, value)| format!("{key:30} {value:.3}")).collect();
         format!("{:30} {:?}\n{}", "kernel", Kernel::fastest(), lines.join("\n"))
     })
+}
+
+/// Milliseconds that a token takes behind as many others as each of some positions.
+fn at_positions(
+    emulator: &mut Emulator,
+    positions: &[usize],
+    tokens: &impl Fn(usize) -> Vec<u32>,
+    n_runs: usize,
+) -> Result<Vec<(String, f64)>, String> {
+    emulator.reset();
+    let mut n_done = 0;
+    let mut found = Vec::new();
+    for &position in positions {
+        let text = tokens(position.saturating_sub(n_done));
+        // Logits of a whole text would fill the memory.
+        for tokens in text.chunks(256) {
+            emulator.prefill(tokens).map_err(|error| error.to_string())?;
+        }
+        let mut rates = Rates::default();
+        for &token in &tokens(8 * n_runs) {
+            rates.time(1, || emulator.generate(token).map(drop))?;
+        }
+        found.push((format!("decode_ms_at_{position}"), 1000.0 / rates.median()));
+        n_done = n_done.max(position) + 8 * n_runs;
+    }
+    Ok(found)
 }
 
 /// Tokens a second in several runs, and the processor time that they took together.

@@ -15,6 +15,7 @@
 mod account;
 mod activity;
 mod build;
+pub mod chart;
 mod cost;
 mod diff;
 mod diff_text;

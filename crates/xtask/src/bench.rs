@@ -38,34 +38,40 @@ impl Bench {
 
     /// Writes the checkpoint, compiles it and measures; leaves nothing behind.
     pub(crate) fn run(&self, root: &Path) -> Result<(), String> {
-        let folder = root.join("target/bench");
-        let checkpoint = folder.join(&self.shape_name);
-        let program = folder.join("program.smt");
-        checkpoint::write(&checkpoint, &self.shape, 0, checkpoint::SHARD_BYTES).map_err(|error| error.to_string())?;
-        let result = cargo(root, &["build", "--release", "-p", "seamount", "-p", "seamount-emulator", "--examples"])
-            .and_then(|()| {
-                let compile = ["run", "--release", "-p", "seamount", "--", "compile"];
-                let (from, to) = (checkpoint.display().to_string(), program.display().to_string());
-                cargo(root, &[&compile[..], &[&from, "-o", &to]].concat())
-            })
-            .and_then(|()| {
-                let measure = ["run", "--release", "-q", "-p", "seamount-emulator", "--example", "measure", "--"];
-                let path = program.display().to_string();
-                let options: Vec<&str> = self.measure.iter().map(String::as_str).collect();
-                cargo(root, &[&measure[..], &[&path], &options].concat())
-            });
-        let removed = fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()));
-        result.and(removed)
+        measure(root, &self.shape_name, &self.shape, &self.measure).map(|text| print!("{text}"))
     }
 }
 
-/// Runs cargo; only the last command, the measurement, writes to standard output.
-fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+/// What `measure` says of a program of random weights; nothing is left behind.
+pub(crate) fn measure(root: &Path, name: &str, shape: &Shape, options: &[String]) -> Result<String, String> {
+    let folder = root.join("target/bench");
+    let checkpoint = folder.join(name);
+    let program = folder.join("program.smt");
+    checkpoint::write(&checkpoint, shape, 0, checkpoint::SHARD_BYTES).map_err(|error| error.to_string())?;
+    let result = cargo(root, &["build", "--release", "-p", "seamount", "-p", "seamount-emulator", "--examples"])
+        .and_then(|_| {
+            let compile = ["run", "--release", "-p", "seamount", "--", "compile"];
+            let (from, to) = (checkpoint.display().to_string(), program.display().to_string());
+            cargo(root, &[&compile[..], &[&from, "-o", &to]].concat())
+        })
+        .and_then(|_| {
+            let measure = ["run", "--release", "-q", "-p", "seamount-emulator", "--example", "measure", "--"];
+            let path = program.display().to_string();
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            cargo(root, &[&measure[..], &[&path], &options].concat())
+        });
+    let removed = fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()));
+    result.and_then(|text| removed.map(|()| text))
+}
+
+/// Runs cargo; gives what it writes to standard output.
+fn cargo(root: &Path, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(arguments);
-    if !arguments.contains(&"measure") {
-        command.stdout(Stdio::null());
+    command.current_dir(root).args(arguments).stderr(Stdio::inherit());
+    let output = command.output().map_err(|error| format!("cargo: {error}"))?;
+    if output.status.success() {
+        String::from_utf8(output.stdout).map_err(|error| format!("cargo: {error}"))
+    } else {
+        Err(format!("cargo {}: {}", arguments.join(" "), output.status))
     }
-    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
 }

@@ -2,11 +2,13 @@
 //!
 //! `cargo xtask tidy` checks what the compiler and clippy cannot see: see [`tidy`].
 //! `cargo xtask checkpoint` writes a random checkpoint: see [`xtask::checkpoint`].
-//! `cargo xtask bench emulator` measures the emulator at full size: see [`bench`].
+//! `cargo xtask bench emulator` measures the emulator at full size: see [`bench`]; `cargo xtask bench scaling` how its
+//! time grows: see [`scaling`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool answers on the terminal")]
 
 mod arguments;
 mod bench;
+mod scaling;
 mod tidy;
 
 use std::env;
@@ -15,6 +17,7 @@ use std::process::ExitCode;
 
 use arguments::CheckpointArguments;
 use bench::Bench;
+use scaling::Scaling;
 use xtask::checkpoint;
 
 const USAGE: &str = "\
@@ -33,6 +36,10 @@ Chores:
                 --runs N                medians of so many [default: 5]
                 --tokens N              tokens of a prompt [default: 512]
                 --streams N             [default: 8]
+                --format text|json      [default: text]
+  bench scaling   the same for models of fewer blocks, and behind long texts: the time of a token
+                --runs N                medians of eight times so many tokens [default: 5]
+                --plot FILE.svg         draws it
                 --format text|json      [default: text]";
 
 fn main() -> ExitCode {
@@ -40,7 +47,8 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => run_tidy(),
         ["checkpoint", ref options @ ..] => run_checkpoint(options),
-        ["bench", "emulator", ref options @ ..] => run_bench(options),
+        ["bench", "emulator", ref options @ ..] => run_bench(Bench::parse(options), Bench::run),
+        ["bench", "scaling", ref options @ ..] => run_bench(Scaling::parse(options), Scaling::run),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -69,15 +77,15 @@ fn run_checkpoint(options: &[&str]) -> ExitCode {
     }
 }
 
-fn run_bench(options: &[&str]) -> ExitCode {
-    let bench = match Bench::parse(options) {
+fn run_bench<B>(bench: Result<B, String>, run: impl Fn(&B, &Path) -> Result<(), String>) -> ExitCode {
+    let bench = match bench {
         Ok(bench) => bench,
         Err(message) => {
             eprintln!("bench: {message}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match bench.run(&root()) {
+    match run(&bench, &root()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("bench: {message}");

@@ -1,7 +1,6 @@
 //! The command line: one file a command.
 
 mod arch;
-mod chart;
 mod check;
 mod compile;
 mod debug;

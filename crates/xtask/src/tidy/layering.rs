@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("seamount-report", &["seamount-program", "seamount-arch", "seamount-microcode"]),
     ("seamount", LIBRARIES),
     ("seamount-tests", &LIBRARIES_AND_DRIVER),
-    ("xtask", &["seamount-hf"]),
+    ("xtask", &["seamount-hf", "seamount-report"]),
 ];
 
 /// All but the driver, which stands last below.

@@ -4,7 +4,7 @@ use seamount::evaluate::{Sweep, SweepPoint};
 use seamount_partition::WeightEncoding;
 
 use super::tables::weights;
-use crate::cli::chart::{Axis, Panel, Picture, Point, Series};
+use seamount_report::chart::{Axis, Panel, Picture, Point, Series};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 760.0;

@@ -2,7 +2,7 @@
 
 use seamount_report::{Explored, ExploredPoint, ExploredResult};
 
-use crate::cli::chart::{Axis, Panel, Picture, Point, Series};
+use seamount_report::chart::{Axis, Panel, Picture, Point, Series};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 760.0;

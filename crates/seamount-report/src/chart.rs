@@ -13,7 +13,7 @@ const N_TICKS: f64 = 5.0;
 
 /// What a coordinate is, and how it is drawn.
 #[derive(Debug)]
-pub(super) struct Axis {
+pub struct Axis {
     title: String,
     /// The ends, in logarithms of 10 where the axis shows decades.
     low: f64,
@@ -24,39 +24,50 @@ pub(super) struct Axis {
 
 /// A dot and what stands beside it.
 #[derive(Debug)]
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) label: String,
+pub struct Point {
+    /// Along the axis that lies.
+    pub x: f64,
+    /// Along the axis that stands.
+    pub y: f64,
+    /// What stands beside it; nothing if empty.
+    pub label: String,
 }
 
 /// Dots with a line through them.
 #[derive(Debug)]
-pub(super) struct Series {
-    pub(super) color: &'static str,
-    pub(super) points: Vec<Point>,
+pub struct Series {
+    /// As CSS writes it.
+    pub color: &'static str,
+    /// In the order of the line.
+    pub points: Vec<Point>,
 }
 
 /// Where a panel is, and its axes.
 #[derive(Debug)]
-pub(super) struct Panel<'a> {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) x: &'a Axis,
-    pub(super) y: &'a Axis,
+pub struct Panel<'a> {
+    /// Where its frame begins, in units of the picture.
+    pub left: f64,
+    /// The same from above.
+    pub top: f64,
+    /// Of the frame.
+    pub width: f64,
+    /// Of the frame.
+    pub height: f64,
+    /// The axis that lies.
+    pub x: &'a Axis,
+    /// The axis that stands.
+    pub y: &'a Axis,
 }
 
 /// A picture that grows element by element.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub struct Picture {
     svg: String,
 }
 
 impl Axis {
     /// Even steps of 1, 2 or 5 times a power of ten around all values.
-    pub(super) fn linear(title: &str, values: impl Iterator<Item = f64>) -> Self {
+    pub fn linear(title: &str, values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = range(values);
         let spread = if most > least { most - least } else { most.abs().max(1.0) };
         let power = 10f64.powf((spread / N_TICKS).log10().floor());
@@ -76,7 +87,7 @@ impl Axis {
     }
 
     /// As [`linear`](Self::linear), with steps of 1 at least: for what is counted.
-    pub(super) fn whole(title: &str, values: impl Iterator<Item = f64>) -> Self {
+    pub fn whole(title: &str, values: impl Iterator<Item = f64>) -> Self {
         let values: Vec<f64> = values.collect();
         let axis = Self::linear(title, values.iter().copied());
         if axis.step >= 1.0 {
@@ -87,7 +98,7 @@ impl Axis {
     }
 
     /// Powers of ten around all positive values.
-    pub(super) fn decades(title: &str, values: impl Iterator<Item = f64>) -> Self {
+    pub fn decades(title: &str, values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = range(values.filter(|&value| value > 0.0).map(f64::log10));
         Self { title: title.to_owned(), low: least.floor(), high: most.floor() + 1.0, step: 1.0, decades: true }
     }
@@ -119,7 +130,7 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 impl Picture {
     /// An empty picture with a white ground.
-    pub(super) fn new(width: f64, height: f64) -> Self {
+    pub fn new(width: f64, height: f64) -> Self {
         let mut picture = Self { svg: String::new() };
         picture.add(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -130,22 +141,23 @@ impl Picture {
     }
 
     /// The picture's file.
-    pub(super) fn finish(mut self) -> String {
+    pub fn finish(mut self) -> String {
         self.svg.push_str("</svg>\n");
         self.svg
     }
 
     /// A line of text that begins at a place.
-    pub(super) fn text(&mut self, x: f64, y: f64, size: f64, color: &str, text: &str) {
+    pub fn text(&mut self, x: f64, y: f64, size: f64, color: &str, text: &str) {
         self.anchored(x, y, size, color, "start", text);
     }
 
-    pub(super) fn dot(&mut self, x: f64, y: f64, color: &str) {
+    /// A dot.
+    pub fn dot(&mut self, x: f64, y: f64, color: &str) {
         self.add(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{color}\"/>"));
     }
 
     /// A frame with axes, and all series in it.
-    pub(super) fn panel(&mut self, panel: &Panel<'_>, series: &[Series]) {
+    pub fn panel(&mut self, panel: &Panel<'_>, series: &[Series]) {
         self.grid(panel);
         for Series { color, points } in series {
             let places: Vec<(f64, f64)> = points.iter().map(|point| panel.place(point)).collect();
