@@ -191,4 +191,20 @@ fn one_set_of_constants_gives_each_published_figure_of_the_370m_model() {
     }
     let fewest = &reproduction.mappings[1];
     assert!(fewest.n_chips <= 7, "{}", fewest.n_chips);
+    let row = |name: &str, system: usize| {
+        let made_for = |row: &&seamount::reproduce::MappingRow| {
+            row.made_for.as_ref().is_none_or(|made_for| *made_for == reproduction.systems[system])
+        };
+        let row = reproduction.mappings.iter().filter(made_for).find(|row| row.name == name).unwrap();
+        (row.n_chips, row.predictions[system].clone())
+    };
+    for system in [0, 1] {
+        let (n_chips, frugal) = row("least energy", system);
+        assert!(n_chips == 6 && frugal.generate.tokens_per_s.value >= 41.5, "{n_chips} {frugal:?}");
+        assert!(frugal.generate_energy_saving >= 4.0, "{frugal:?}");
+        let (n_chips, fast) = row("fastest on 24 chips", system);
+        // With 8 steps a block, barriers forbid twice the speed.
+        assert!(n_chips <= 24 && fast.generate_speedup >= [1.4, 2.0][system], "{n_chips} {fast:?}");
+    }
+    assert_eq!(row("head on chip", 0).0, 6);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-use seamount::{CalibrationText, Compilation, CompileOptions, compile, embedded};
+use seamount::{CalibrationText, Compilation, CompileOptions, Division, Roots, compile, embedded};
 use seamount_arch::Arch;
 use seamount_emulator::{Emulator, Engine, Kernel, Observer, Options, Recorder, Site};
 use seamount_ir::fixed::{Interpreter, LOGITS};
@@ -191,9 +191,11 @@ fn every_mapping_gives_the_same_integers() {
     let objectives = [Objective::Chips, Objective::Latency, Objective::Throughput, Objective::Energy];
     let mappings = objectives.into_iter().zip([Effort::Quick, Effort::Normal, Effort::High, Effort::Highest]);
     for (objective, effort) in mappings {
-        // For the last one, wide sums are taken in parts as well.
+        // For throughput, neurons compute roots themselves; for the last one, wide sums are taken in parts as well.
         let max_fan_in = NonZeroU32::new(100).filter(|_| effort == Effort::Highest);
-        let variant = CompileOptions { objective, effort, max_fan_in, arch: arch(32), ..options.clone() };
+        let roots = if effort >= Effort::High { Roots::Local { max_ops: usize::MAX } } else { Roots::Shared };
+        let division = (effort >= Effort::High).then_some(Division { roots, max_fan_in, max_part: None });
+        let variant = CompileOptions { objective, effort, division, arch: arch(32), ..options.clone() };
         let program = compile(&checkpoint("stories-1m"), &variant, &mut ()).unwrap().program;
         let is_bad =
             |place: Place| matches!(place, Place::Chip { chip: 0, core: 1 } | Place::Chip { chip: 1, core: 0 });

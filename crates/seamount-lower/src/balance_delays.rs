@@ -113,3 +113,21 @@ pub(crate) fn clear(network: &mut Network) {
     network.projections.iter_mut().for_each(|projection| projection.delay_steps = 0);
     network.groups.iter_mut().flat_map(|group| &mut group.accumulators).for_each(|a| a.delay_steps = 0);
 }
+
+/// By group, how many steps its tick comes before the last of what it hears.
+pub(crate) fn early_ticks(network: &Network) -> Vec<u32> {
+    let works = network.schedule().expect("invariant: in a verified network tokens pass in one direction");
+    let mut ticks: Vec<u32> = vec![0; network.groups.len()];
+    for projection in &network.projections {
+        let Target::Accumulator(to, accumulator) = projection.target else { continue };
+        if accumulator == network.group(to).tick {
+            let arrives = match projection.source {
+                Source::Embedding | Source::Tick => 0,
+                Source::Port(from, _) => works[from.index()] + 1,
+            };
+            let tick = &mut ticks[to.index()];
+            *tick = arrives.max(*tick);
+        }
+    }
+    works.iter().zip(ticks).map(|(works, tick)| works - tick).collect()
+}

@@ -19,15 +19,17 @@ use seamount_ir::pass::{Pass, PassError, PassInfo};
 use seamount_ir::syntax::{Attributes, ParseError};
 use seamount_ir::{Level, Module};
 
-use crate::balance_delays;
+use crate::balance_delays::{self, early_ticks};
 
 /// Adds sums up in parts where a neurocore lacks the axons for the whole.
 #[derive(Debug, Clone)]
 pub struct SplitFanIn {
     /// Input axons of a neurocore.
     pub max_axons: usize,
-    /// Most sources of a sum that is not taken in parts.
+    /// Most neurons that a neuron reads through all its sums; where it reads more, sums are taken in parts.
     pub max_sources: usize,
+    /// Most neurons of a part, and of what is then left to the neuron itself.
+    pub max_part: usize,
 }
 
 /// What is known of `split-fan-in`.
@@ -38,7 +40,8 @@ pub static INFO: PassInfo = PassInfo {
     to: Level::Network,
     options: &[
         ("max_axons", "4096", "input axons of a neurocore"),
-        ("max_sources", "max_axons", "most neurons of a sum that is not taken in parts"),
+        ("max_sources", "max_axons", "most neurons that a neuron reads without taking sums in parts"),
+        ("max_part", "max_sources", "most neurons of a part"),
     ],
 };
 
@@ -49,7 +52,7 @@ const ROOM: usize = 32;
 impl SplitFanIn {
     /// For a neurocore with so many input axons; sums are taken in parts only where they must be.
     pub fn new(max_axons: usize) -> Self {
-        Self { max_axons, max_sources: max_axons }
+        Self { max_axons, max_sources: max_axons, max_part: max_axons }
     }
 
     /// Makes the pass from its options.
@@ -59,11 +62,12 @@ impl SplitFanIn {
     pub fn from_options(mut options: Attributes) -> Result<Box<dyn Pass>, ParseError> {
         let max_axons = options.int("max_axons")?.unwrap_or(4096);
         let max_sources = options.int("max_sources")?.unwrap_or(max_axons);
-        if max_axons == 0 || max_sources == 0 {
-            return Err(options.error("`max_axons` and `max_sources` are at least 1".to_owned()));
+        let max_part = options.int("max_part")?.unwrap_or(max_sources);
+        if max_axons == 0 || max_sources == 0 || max_part == 0 {
+            return Err(options.error("`max_axons`, `max_sources` and `max_part` are at least 1".to_owned()));
         }
         options.finish()?;
-        Ok(Box::new(Self { max_axons, max_sources }))
+        Ok(Box::new(Self { max_axons, max_sources, max_part }))
     }
 }
 
@@ -83,11 +87,18 @@ impl Pass for SplitFanIn {
         let mut relays = Relays::new(network);
         for (at, accumulators) in to_relay.into_iter().enumerate() {
             for accumulator in accumulators {
-                relays.split(at, accumulator, self.max_sources.min(self.max_axons));
+                relays.split(at, accumulator, self.most_of_part());
             }
         }
         relays.delay_ticks();
         Ok(Module::Network(relays.finish().verify()?.into_inner()))
+    }
+}
+
+impl SplitFanIn {
+    /// Most sources of a part.
+    fn most_of_part(&self) -> usize {
+        self.max_part.min(self.max_axons)
     }
 }
 
@@ -113,33 +124,62 @@ impl<'a> Choice<'a> {
         Self { pass, network, group, fed_by }
     }
 
-    /// Sums of too many neurons, then the largest of those that are left until the rest fits. None on the host, whose cores
-    /// have no limits.
+    /// None on the host, whose cores have no limits.
     fn accumulators(&self) -> Vec<usize> {
         let mut relayed = BTreeSet::new();
         if self.network.group(self.group).on_host {
             return Vec::new();
         }
         for accumulator in 0..self.fed_by.len() {
-            if self.n_sources(accumulator) > self.pass.max_sources.min(self.pass.max_axons) {
+            if self.n_sources(accumulator) > self.pass.max_axons {
                 relayed.insert(accumulator);
             }
         }
-        while self.n_axons(&relayed) > self.pass.max_axons {
-            let left = (0..self.fed_by.len()).filter(|accumulator| !relayed.contains(accumulator));
-            // The last of equals, so that the first stay where they were.
-            let Some(largest) = left.max_by_key(|&accumulator| self.n_sources(accumulator)) else { break };
-            if self.n_sources(largest) <= 1 {
-                break;
-            }
-            relayed.insert(largest);
+        if !self.is_root() && self.n_read(&relayed) > self.pass.max_sources {
+            self.relay_until(&mut relayed, |relayed| self.n_read(relayed) <= self.pass.most_of_part());
         }
+        self.relay_until(&mut relayed, |relayed| self.n_axons(relayed) <= self.pass.max_axons);
         relayed.into_iter().collect()
+    }
+
+    /// Relays sums until what is left will do: first those that are the same for all neurons, whose relays are one neuron
+    /// each, then the largest; the last of equals, so that the first stay where they were.
+    fn relay_until(&self, relayed: &mut BTreeSet<usize>, will_do: impl Fn(&BTreeSet<usize>) -> bool) {
+        while !will_do(relayed) {
+            let left = (0..self.fed_by.len()).filter(|accumulator| !relayed.contains(accumulator));
+            let left = left.filter(|&accumulator| self.n_sources(accumulator) > 1);
+            let Some(next) =
+                left.max_by_key(|&accumulator| (self.is_of_ones(accumulator), self.n_sources(accumulator)))
+            else {
+                break;
+            };
+            relayed.insert(next);
+        }
+    }
+
+    /// Whether all else waits for this one neuron, so that parts of its sum would take a step more.
+    fn is_root(&self) -> bool {
+        self.network.group(self.group).n_neurons == 1 && self.fed_by.len() == 1 && self.is_of_ones(0)
+    }
+
+    /// Whether a sum is the same for all neurons.
+    fn is_of_ones(&self, accumulator: usize) -> bool {
+        self.fed_by[accumulator].iter().all(|projection| projection.weights == Weights::Ones)
     }
 
     /// Neurons that each neuron of the group adds up in an accumulator.
     fn n_sources(&self, accumulator: usize) -> usize {
         self.fed_by[accumulator].iter().map(|projection| sources_of_one(self.network, projection).len()).sum()
+    }
+
+    /// Neurons that every neuron of the group reads, broadcasts apart.
+    fn n_read(&self, relayed: &BTreeSet<usize>) -> usize {
+        let read = (0..self.fed_by.len()).filter(|at| !relayed.contains(at)).flat_map(|at| &self.fed_by[at]);
+        let read = read.filter(|projection| projection.weights != Weights::Identity);
+        let read = read.map(|projection| (projection.source, self.network.sources(projection)));
+        // A port that several sums read is read once.
+        let read: BTreeSet<_> = read.map(|(source, Range { start, end })| (source, start, end)).collect();
+        read.into_iter().map(|(_, start, end)| end - start).filter(|&n| n > 1).sum()
     }
 
     /// Input axons of a core that has room for a useful number of the group's neurons.
@@ -148,7 +188,7 @@ impl<'a> Choice<'a> {
         let (mut shared, mut one_by_one, mut from_relays) = (BTreeSet::new(), BTreeSet::new(), 0);
         for (accumulator, fed_by) in self.fed_by.iter().enumerate() {
             if relayed.contains(&accumulator) {
-                from_relays += self.n_sources(accumulator).div_ceil(self.pass.max_sources.min(self.pass.max_axons));
+                from_relays += self.n_sources(accumulator).div_ceil(self.pass.most_of_part());
                 continue;
             }
             for projection in fed_by {
@@ -313,24 +353,6 @@ impl Relays {
         network.groups = order.iter().filter_map(|before| groups.remove(before)).collect();
         network
     }
-}
-
-/// By group, how many steps its tick comes before the last of what it hears.
-fn early_ticks(network: &Network) -> Vec<u32> {
-    let works = network.schedule().expect("invariant: in a verified network tokens pass in one direction");
-    let mut ticks: Vec<u32> = vec![0; network.groups.len()];
-    for projection in &network.projections {
-        let Target::Accumulator(to, accumulator) = projection.target else { continue };
-        if accumulator == network.group(to).tick {
-            let arrives = match projection.source {
-                Source::Embedding | Source::Tick => 0,
-                Source::Port(from, _) => works[from.index()] + 1,
-            };
-            let tick = &mut ticks[to.index()];
-            *tick = arrives.max(*tick);
-        }
-    }
-    works.iter().zip(ticks).map(|(works, tick)| works - tick).collect()
 }
 
 fn id(group: usize) -> GroupId {

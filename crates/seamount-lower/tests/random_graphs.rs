@@ -18,6 +18,7 @@ use seamount_ir::pass::Pass as _;
 use seamount_ir::{Module, Verified};
 use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
+use seamount_lower::recompute_roots::RecomputeRoots;
 use seamount_lower::split_fan_in::SplitFanIn;
 use timed::Timed;
 
@@ -94,15 +95,21 @@ proptest! {
     fn sums_in_parts_are_the_sums(
         plan in plans(),
         tokens in proptest::collection::vec(0..u32::try_from(VOCAB_SIZE).unwrap(), 1..6),
-        (max_axons, max_sources) in (1..8_usize, 1..4_usize),
+        (max_axons, max_sources, max_part) in (1..8_usize, 1..6_usize, 1..4_usize),
+        recompute in any::<bool>(),
     ) {
         let fixed = build(&plan);
-        let module = LowerToNetwork { probes: true }.run(Module::Fixed((*fixed).clone())).unwrap();
-        let split = SplitFanIn { max_axons, max_sources }.run(module).unwrap();
+        let mut module = LowerToNetwork { probes: true }.run(Module::Fixed((*fixed).clone())).unwrap();
+        if recompute {
+            module = RecomputeRoots { max_ops: usize::MAX }.run(module).unwrap();
+        }
+        let split = SplitFanIn { max_axons, max_sources, max_part }.run(module).unwrap();
         let Module::Network(network) = BalanceDelays { synapse_steps: 0 }.run(split).unwrap() else { panic!() };
-        let most = max_sources.min(max_axons);
+        let most = max_sources.max(max_part).min(max_axons);
         for projection in &network.projections {
             let n_sources = network.sources(projection).len();
+            // Sums that are the same for all stay whole where parts would take a step more.
+            let most = if projection.weights == Weights::Ones { max_axons } else { most };
             prop_assert!(projection.weights == Weights::Identity || n_sources <= most, "{projection:?}");
         }
         let expected = interpreted(&fixed, &tokens);
@@ -113,6 +120,24 @@ proptest! {
             if n_overflows == 0 || network.overflow == Overflow::Wrap {
                 prop_assert_eq!(&trace, &expected, "a token every {} steps", apart);
             }
+        }
+    }
+
+    #[test]
+    fn roots_that_are_computed_twice_are_the_same(
+        plan in plans(),
+        tokens in proptest::collection::vec(0..u32::try_from(VOCAB_SIZE).unwrap(), 1..6),
+        max_ops in prop_oneof![Just(usize::MAX), 0..40_usize],
+    ) {
+        let fixed = build(&plan);
+        let before = lowered(&fixed, 0);
+        let module = RecomputeRoots { max_ops }.run(Module::Network((*before).clone())).unwrap();
+        let Module::Network(network) = BalanceDelays { synapse_steps: 0 }.run(module).unwrap() else { panic!() };
+        prop_assert!(network.latency_steps <= before.latency_steps);
+        let expected = interpreted(&fixed, &tokens);
+        let latency = network.latency_steps.unwrap() as usize;
+        for apart in [1, latency + 1] {
+            prop_assert_eq!(&timed(&network, &tokens, apart), &expected, "a token every {} steps", apart);
         }
     }
 

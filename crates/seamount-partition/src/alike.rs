@@ -28,7 +28,7 @@ impl Alike {
             traits.extend([plan.most_neurons[group.index()], plan.units[group.index()]].map(count));
             traits.push(frame.demand.n_output_axons(group, 1 << 20, &plan.n_readers));
             traits.push(worth[group.index()].to_bits());
-            if plan.most_ns.is_some() {
+            if !plan.most_ns.is_empty() {
                 frame.work.traits(group, &mut traits);
             }
             let next = count(known.len());
@@ -53,9 +53,10 @@ impl Alike {
             for &stream in &demand.reads {
                 key.extend([number(&mut streams, stream), frame.demand.streams[stream].n_axons]);
             }
-            if frame.plan.most_ns.is_some() {
+            if !frame.plan.most_ns.is_empty() {
                 let own = frame.work.phases(group, 1, 0, frame.spacing);
-                key.extend(own.map(|(phase, _)| number(&mut phases, phase)));
+                let most_ns = &frame.plan.most_ns;
+                key.extend(own.flat_map(|(phase, _)| [number(&mut phases, phase), most_ns[phase as usize].to_bits()]));
             }
             key.push(u64::MAX);
         }

@@ -19,12 +19,14 @@ mod layout;
 mod load;
 mod map;
 mod options;
+mod pace;
 mod pack;
 mod place;
 mod plan;
 mod search;
 mod slice;
 mod sparse;
+mod spread;
 mod text;
 mod tight;
 mod usage;
@@ -99,7 +101,7 @@ pub fn partition_until(
     let demand = Demand::new(&layout);
     let work = Work::new(&demand, arch);
     let chips = Chips::new(arch, options.max_chips.map(NonZeroU32::get));
-    let search = Search::new(&demand, &work, &chips, arch, options, stop);
+    let search = Search::new(&demand, &work, &chips, options, stop);
     let is_searched = options.effort > Effort::Quick && !options.one_layer_per_chip;
     let found = if is_searched { search.run() } else { None };
     let map = match found {

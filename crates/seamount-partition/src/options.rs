@@ -1,6 +1,7 @@
 //! What the user may choose.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::layout::WeightEncoding;
 
@@ -13,6 +14,8 @@ pub struct Options {
     pub objective: Objective,
     /// The most chips that may be used; all of the system's, if nothing is said.
     pub max_chips: Option<NonZeroU32>,
+    /// The longest that a token may take after the one before, as far as that can be had; `chips` heeds it not.
+    pub max_token_time: Option<Duration>,
     /// Independent texts that walk through the machine behind each other.
     pub n_streams: NonZeroU32,
     /// How much is tried.
@@ -97,6 +100,7 @@ impl Options {
             weights,
             objective: Objective::Chips,
             max_chips: None,
+            max_token_time: None,
             n_streams: NonZeroU32::MIN,
             effort: Effort::Normal,
             seed: 0,

@@ -9,6 +9,7 @@ use crate::demand::{Demand, Load};
 use crate::fill::ratio;
 use crate::layout::count;
 use crate::load::Slice;
+use crate::pace::Pace;
 use crate::slice::destinations_first;
 use crate::usage::Usage;
 use crate::work::{self, Work};
@@ -24,26 +25,20 @@ pub(crate) struct Plan {
     pub(crate) most_cores: Vec<u64>,
     /// By stream, how many cores read it at most.
     pub(crate) n_readers: Vec<u64>,
-    /// The longest that a core may work in a phase, if that is limited.
-    pub(crate) most_ns: Option<f64>,
+    /// By phase, the longest that a core may work; nothing where that is not limited.
+    pub(crate) most_ns: Vec<f64>,
 }
 
 /// What the slices of a group are to be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum Target<'a> {
     /// As large as a core holds; a group may be on this part more of the cores that it then fills.
     Largest {
         /// The part.
         spread: f64,
     },
-    /// Such that a core more is worth so many nanoseconds a token; a group may be on this part more of the cores that it
-    /// then takes.
-    Worth {
-        /// The time.
-        core_ns: f64,
-        /// The part.
-        spread: f64,
-    },
+    /// Such that no core works longer in a step than it says, and of its sizes.
+    Paced(&'a Pace),
     /// Such that no core works longer in a phase.
     Within {
         /// The time.
@@ -66,11 +61,12 @@ const MOST_MORE: f64 = 7.0;
 
 impl Plan {
     /// Gives nothing if not even one neuron of a group fits an empty core.
-    pub(crate) fn new(demand: &Demand<'_>, work: &Work, spacing: u32, target: Target) -> Option<Self> {
+    pub(crate) fn new(demand: &Demand<'_>, work: &Work, spacing: u32, target: Target<'_>) -> Option<Self> {
         let n_groups = demand.groups.len();
         let most_ns = match target {
-            Target::Within { ns } => Some(ns),
-            Target::Largest { .. } | Target::Worth { .. } => None,
+            Target::Largest { .. } => Vec::new(),
+            Target::Paced(pace) => pace.most_ns.clone(),
+            Target::Within { ns } => vec![ns; spacing as usize],
         };
         let mut plan = Self {
             most_neurons: demand.groups.iter().map(|group| group.n_neurons).collect(),
@@ -106,12 +102,15 @@ impl Plan {
         demand: &Demand<'_>,
         work: &Work,
         spacing: u32,
-        target: Target,
+        target: Target<'_>,
         group: GroupId,
     ) -> Option<u64> {
         let n_neurons = demand.group(group).n_neurons;
         if demand.group(group).on_host || n_neurons == 0 {
             return Some(u64::from(n_neurons > 0));
+        }
+        if let Target::Paced(pace) = target {
+            self.limit(group, pace.sizes[group.index()]);
         }
         let room = |plan: &Self| {
             let frame = Frame { demand, work, plan, spacing };
@@ -128,10 +127,10 @@ impl Plan {
         }
         let (most, spread) = match target {
             Target::Largest { spread } => (alone, spread),
-            Target::Worth { core_ns, spread } => {
-                let most = self.worthwhile(demand, work, group, alone, core_ns);
-                self.limit(group, most);
-                (most, spread)
+            // How many cores there will be is known: output axons are counted as they are.
+            Target::Paced(_) => {
+                self.limit(group, alone);
+                (alone, 0.0)
             }
             Target::Within { .. } => {
                 // Cores are filled to the brim only if what is put on them is small.
@@ -155,43 +154,6 @@ impl Plan {
         let unit = &mut self.units[group.index()];
         *unit = (*unit).min(most);
     }
-
-    /// The size of slices at which the time of a group and of the cores that it takes are least.
-    ///
-    /// A slice takes its bytes of a core, and its input axons twice: they have as many output axons at its sources.
-    fn worthwhile(&self, demand: &Demand<'_>, work: &Work, group: GroupId, alone: usize, core_ns: f64) -> usize {
-        let (n_neurons, capacity) = (demand.group(group).n_neurons, demand.capacity());
-        let price = |size: usize| {
-            let usage = demand.with(&Load::default(), group, size, &self.n_readers);
-            let n_slices = ratio(count(n_neurons.div_ceil(size)), 1);
-            let share = ratio(usage.synapse_bytes, capacity.synapse_bytes)
-                + 2.0 * ratio(usage.n_input_axons, capacity.n_input_axons);
-            let links_ns = n_slices * ratio(usage.n_input_axons, 1) * work.link_ns;
-            work.alone_ns(group, size, usage.n_output_axons).max(links_ns) + core_ns * n_slices * share
-        };
-        let mut best = (price(alone), alone);
-        for size in self.sizes(group, n_neurons, alone) {
-            let price = price(size);
-            if price < best.0 {
-                best = (price, size);
-            }
-        }
-        best.1
-    }
-
-    /// Sizes of slices to choose from: even parts of the group, and whole units near to them.
-    fn sizes(&self, group: GroupId, n_neurons: usize, alone: usize) -> Vec<usize> {
-        let unit = self.units[group.index()];
-        let mut sizes = Vec::new();
-        let mut n_slices = n_neurons.div_ceil(alone);
-        while n_slices <= n_neurons {
-            let even = n_neurons.div_ceil(n_slices);
-            sizes.extend([even, even.next_multiple_of(unit).min(alone)]);
-            // More slices than that are of the same size.
-            n_slices = (n_slices + n_slices.div_ceil(8)).max(n_neurons.div_ceil(even));
-        }
-        sizes
-    }
 }
 
 impl Frame<'_> {
@@ -199,7 +161,7 @@ impl Frame<'_> {
     pub(crate) fn with(&self, load: &Load, group: GroupId, n_neurons: usize) -> Option<Load> {
         let usage = self.usage(load, group, n_neurons)?;
         let mut with = load.clone();
-        if self.plan.most_ns.is_some() {
+        if !self.plan.most_ns.is_empty() {
             work::add(&mut with.phases, self.phases(group, n_neurons));
         }
         self.demand.put(&mut with, group, usage);
@@ -213,10 +175,14 @@ impl Frame<'_> {
     }
 
     fn is_in_time(&self, load: &Load, group: GroupId, n_neurons: usize) -> bool {
-        let Some(most_ns) = self.plan.most_ns else { return true };
-        let mut phases = load.phases.clone();
-        work::add(&mut phases, self.phases(group, n_neurons));
-        phases.iter().all(|(_, work)| self.work.rates.core_ns(work) <= most_ns)
+        if self.plan.most_ns.is_empty() {
+            return true;
+        }
+        self.phases(group, n_neurons).all(|(phase, more)| {
+            let mut sum = more;
+            load.phases.iter().filter(|(at, _)| *at == phase).for_each(|(_, work)| sum += *work);
+            self.work.rates.core_ns(&sum) <= self.plan.most_ns[phase as usize]
+        })
     }
 
     fn phases(&self, group: GroupId, n_neurons: usize) -> impl Iterator<Item = work::Phase> + '_ {

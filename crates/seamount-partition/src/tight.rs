@@ -7,6 +7,7 @@ use crate::fill::{Part, Style, Worth, fill};
 use crate::load::Slice;
 use crate::place::hosted;
 use crate::plan::{Frame, Plan, Target};
+use crate::spread::{Evenly, spread};
 use crate::work::Work;
 
 /// Times that cores are filled anew with the numbers of readers that came out.
@@ -18,11 +19,20 @@ const PATIENCE: usize = 2;
 pub(crate) type Cores = Vec<Vec<Slice>>;
 
 /// A target and a style that suits it.
-pub(crate) type Try = (Target, Style);
+pub(crate) type Try = (Target<'static>, Style);
+
+/// How cores are used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Way {
+    /// Each core is filled as full as it gets.
+    Full(Style),
+    /// Each group is spread over as many cores as it has slices.
+    Even(Evenly),
+}
 
 /// What comes of the tries, in their order, as far as it keeps all limits.
 pub(crate) fn all(demand: &Demand<'_>, work: &Work, spacing: u32, tries: &[Try]) -> Vec<Cores> {
-    let settle = |&(target, style): &Try| settle(demand, work, spacing, target, style, usize::MAX);
+    let settle = |&(target, style): &Try| settle(demand, work, spacing, target, Way::Full(style), usize::MAX);
     tries.par_iter().map(settle).collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
@@ -55,8 +65,8 @@ pub(crate) fn settle(
     demand: &Demand<'_>,
     work: &Work,
     spacing: u32,
-    target: Target,
-    style: Style,
+    target: Target<'_>,
+    way: Way,
     most_cores: usize,
 ) -> Option<Cores> {
     let mut best: Option<Cores> = None;
@@ -64,20 +74,30 @@ pub(crate) fn settle(
     // The first round promises more than is kept: it may be over the limit by a half.
     for round in 0..ROUNDS {
         let limit = if round == 0 { most_cores.saturating_add(most_cores / 2) } else { most_cores };
-        let Some(parts) = fill(Frame { demand, work, plan: &plan, spacing }, style, limit) else { break };
+        let frame = Frame { demand, work, plan: &plan, spacing };
+        let parts = match way {
+            Way::Full(style) => fill(frame, style, limit),
+            Way::Even(style) => spread(frame, style, limit),
+        };
+        let Some(parts) = parts else { break };
         let mut cores = slices(demand, &parts);
         // What the host runs reads spikes as well, but has no limits.
         cores.push(hosted(demand.layout.network()));
         let usages = demand.layout.usages(&cores);
         cores.pop();
         let is_legal = usages[..cores.len()].iter().all(|usage| usage.fits(demand.capacity()));
-        let is_better = best.as_ref().is_none_or(|best| cores.len() < best.len());
-        if !is_legal || (!is_better && round >= PATIENCE) {
-            break;
-        }
+        let is_better = is_legal && best.as_ref().is_none_or(|best| cores.len() < best.len());
+        let goes_on = match way {
+            Way::Full(_) => is_legal && (is_better || round < PATIENCE),
+            // Sizes are given: another round serves only to keep what the first promised too little of.
+            Way::Even(_) => !is_legal,
+        };
         plan = plan.found(demand, &cores);
         if is_better && cores.len() <= most_cores {
             best = Some(cores);
+        }
+        if !goes_on {
+            break;
         }
     }
     best

@@ -78,6 +78,14 @@ impl Work {
         })
     }
 
+    /// The step in which a neuron of a group has the most to do.
+    pub(crate) fn main_step(&self, group: GroupId) -> u32 {
+        let ns = |event: &&Event| self.rates.core_ns(&event.each_neuron);
+        // The first of equals.
+        let events = self.groups[group.index()].iter().rev();
+        events.max_by(|a, b| ns(a).total_cmp(&ns(b))).map_or(0, |event| event.step)
+    }
+
     /// All numbers of what a group does, but not when.
     pub(crate) fn traits(&self, group: GroupId, traits: &mut Vec<u64>) {
         for event in &self.groups[group.index()] {

@@ -5,6 +5,7 @@
 mod common;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use common::{arch, limits, network};
 use proptest::prelude::*;
@@ -38,6 +39,7 @@ fn choices() -> impl Strategy<Value = Options> {
         weights,
         objective,
         max_chips: max_chips.and_then(NonZeroU32::new),
+        max_token_time: max_chips.map(|n| Duration::from_micros(u64::from(n) * 300)),
         n_streams: NonZeroU32::new(n_streams).unwrap(),
         effort,
         seed: 0,

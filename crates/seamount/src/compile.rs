@@ -16,6 +16,7 @@ use seamount_ir::{Level, Module, Verified, Violations};
 use seamount_lower::balance_delays::BalanceDelays;
 use seamount_lower::lower_to_network::LowerToNetwork;
 use seamount_lower::place_head::PlaceHead;
+use seamount_lower::recompute_roots::RecomputeRoots;
 use seamount_lower::split_fan_in::SplitFanIn;
 use seamount_partition::{Bounds, CoreMap, Effort, Mapping, Objective, PartitionError, Traffic, WeightEncoding};
 use seamount_program::Program;
@@ -29,6 +30,7 @@ use seamount_quant::trained::{Densities, TrainedError, TrainedQuant};
 
 use crate::calibration::{self, SampleSize};
 use crate::density::{self, DensityError};
+use crate::divide::{Division, Roots};
 use crate::passes::{FailedPass, Pipeline};
 use crate::tokens::{TextTokens, TokensError};
 
@@ -41,13 +43,14 @@ pub struct CompileOptions {
     pub weights: WeightEncoding,
     /// Whether each of the model's layers begins on a chip of its own.
     pub one_layer_per_chip: bool,
-    /// Sums of more neurons than that are added up in parts, so that slices of more layers fit a core's input axons; only
-    /// where a core could not hold the whole, if nothing is said.
-    pub max_fan_in: Option<NonZeroU32>,
+    /// How sums and roots are divided among neurons; as the objective has it, if nothing is said.
+    pub division: Option<Division>,
     /// What the mapping is to be best at.
     pub objective: Objective,
     /// The most chips that may be used; all of the system's, if nothing is said.
     pub max_chips: Option<NonZeroU32>,
+    /// The longest that a token may take after the one before, as far as that can be had.
+    pub max_token_time: Option<Duration>,
     /// Independent texts that walk through the machine behind each other.
     pub n_streams: NonZeroU32,
     /// How much is tried for a good mapping.
@@ -80,9 +83,10 @@ impl CompileOptions {
             arch,
             weights: WeightEncoding::Auto,
             one_layer_per_chip: false,
-            max_fan_in: None,
+            division: None,
             objective: Objective::default(),
             max_chips: None,
+            max_token_time: None,
             n_streams: NonZeroU32::MIN,
             effort: Effort::default(),
             seed: 0,
@@ -136,6 +140,8 @@ pub struct Compilation {
     pub calibrated: Verified<Model>,
     /// The model in exact integers: what the program computes.
     pub fixed: Verified<Fixed>,
+    /// How sums and roots are divided among neurons.
+    pub division: Division,
     /// The neuron groups.
     pub network: Verified<Network>,
     /// Where they are.
@@ -161,6 +167,8 @@ pub struct Lowered {
     pub fixed: Verified<Fixed>,
     /// The neuron groups.
     pub network: Verified<Network>,
+    /// How sums and roots are divided among them.
+    division: Division,
     /// What else the program carries.
     emit: EmitOptions,
 }
@@ -168,6 +176,10 @@ pub struct Lowered {
 /// What mapping gives.
 #[derive(Debug)]
 pub struct Mapped {
+    /// How sums and roots are divided among neurons.
+    pub division: Division,
+    /// The neuron groups, where they are others than those that were lowered.
+    pub network: Option<Verified<Network>>,
     /// Where the neuron groups are.
     pub core_map: CoreMap,
     /// What no mapping can be below.
@@ -241,37 +253,106 @@ pub fn compile(
 ) -> Result<Compilation, CompileError> {
     let lowered = lower(checkpoint, options, watcher)?;
     watcher.stage("partition");
-    let Mapped { core_map, bounds, token_ns, traffic, program } = map(&lowered, options)?;
-    let Lowered { model, calibrated, fixed, network, emit: _ } = lowered;
-    Ok(Compilation { model, calibrated, fixed, network, core_map, bounds, token_ns, traffic, program })
+    let Mapped { division, network: divided, core_map, bounds, token_ns, traffic, program } = map(&lowered, options)?;
+    let Lowered { model, calibrated, fixed, network, division: _, emit: _ } = lowered;
+    let network = divided.unwrap_or(network);
+    Ok(Compilation { model, calibrated, fixed, division, network, core_map, bounds, token_ns, traffic, program })
 }
 
 /// Maps a network onto a system and writes the program: the part of compiling that can be tried again with other options.
 ///
-/// Of the options, only the system and those of the mapping count.
+/// Of the options, only the system and those of the mapping count. Where they leave open how sums and roots are divided
+/// among neurons, several ways are mapped, and the best mapping is kept.
 ///
 /// # Errors
 /// [`CompileError::Partition`] and [`CompileError::Emit`].
 pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, CompileError> {
-    let network = &lowered.network;
+    let begun = Instant::now();
+    let stop = || options.time_limit.is_some_and(|limit| begun.elapsed() > limit);
+    let mut best: Option<(Division, Option<Verified<Network>>, Mapping)> = None;
+    let mut refused = None;
+    for division in Division::tries(options, &lowered.network) {
+        if best.is_some() && stop() {
+            break;
+        }
+        let network = divide(&lowered.fixed, options, division, |_, _| {})?;
+        match partition(&network, options, &stop) {
+            Ok(mapping) => {
+                tracing::debug!(?division, chips = mapping.map.n_chips(), token_ns = mapping.token_ns, "is mapped");
+                if best.as_ref().is_none_or(|(_, _, best)| rank(options, &mapping) < rank(options, best)) {
+                    best = Some((division, Some(network), mapping));
+                }
+            }
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    let (division, network, mapping) = match (best, refused) {
+        (Some(best), _) => best,
+        (None, Some(error)) => return Err(error),
+        (None, None) => {
+            let division = options.division.unwrap_or(lowered.division);
+            let divided = (division != lowered.division)
+                .then(|| divide(&lowered.fixed, options, division, |_, _| {}))
+                .transpose()?;
+            let mapping = partition(divided.as_ref().unwrap_or(&lowered.network), options, &stop)?;
+            (division, divided, mapping)
+        }
+    };
+    let Mapping { map: core_map, bounds, token_ns, traffic } = mapping;
+    let emit_options = EmitOptions {
+        options: meta_options(options, division),
+        has_weights: options.has_weights,
+        ..lowered.emit.clone()
+    };
+    let divided = network.as_ref().unwrap_or(&lowered.network);
+    let program = seamount_emit::emit(divided, &core_map, &options.arch, emit_options)?;
+    Ok(Mapped { division, network, core_map, bounds, token_ns, traffic, program })
+}
+
+fn partition(
+    network: &Verified<Network>,
+    options: &CompileOptions,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Mapping, CompileError> {
     let footprints = seamount_emit::footprints(network, &options.arch).map_err(EmitError::from)?;
-    let partition_options = seamount_partition::Options {
+    let options_of_search = seamount_partition::Options {
         weights: options.weights,
         objective: options.objective,
         max_chips: options.max_chips,
+        max_token_time: options.max_token_time,
         n_streams: options.n_streams,
         effort: options.effort,
         seed: options.seed,
         one_layer_per_chip: options.one_layer_per_chip,
     };
-    let partition_begun = Instant::now();
-    let stop = || options.time_limit.is_some_and(|limit| partition_begun.elapsed() > limit);
-    let Mapping { map: core_map, bounds, token_ns, traffic } =
-        seamount_partition::partition_until(network, &footprints, &options.arch, &partition_options, &stop)?;
-    let emit_options =
-        EmitOptions { options: meta_options(options), has_weights: options.has_weights, ..lowered.emit.clone() };
-    let program = seamount_emit::emit(network, &core_map, &options.arch, emit_options)?;
-    Ok(Mapped { core_map, bounds, token_ns, traffic, program })
+    Ok(seamount_partition::partition_until(network, &footprints, &options.arch, &options_of_search, stop)?)
+}
+
+/// What is to be least of a mapping: whether it is too slow, and then what the objective says.
+fn rank(options: &CompileOptions, mapping: &Mapping) -> (bool, f64) {
+    let is_slow = options.max_token_time.is_some_and(|most| mapping.token_ns > most.as_secs_f64() * 1e9);
+    let n_chips = u32::try_from(mapping.map.n_chips()).unwrap_or(u32::MAX);
+    match options.objective {
+        Objective::Energy if !is_slow => (is_slow, mapping.token_ns * f64::from(n_chips)),
+        Objective::Energy | Objective::Chips | Objective::Latency | Objective::Throughput => {
+            (is_slow, mapping.token_ns)
+        }
+    }
+}
+
+/// The neuron groups of a model, with sums and roots divided in one way.
+fn divide(
+    fixed: &Verified<Fixed>,
+    options: &CompileOptions,
+    division: Division,
+    after: impl FnMut(&str, &Module),
+) -> Result<Verified<Network>, CompileError> {
+    match to_network(options, division).run(Module::Fixed((**fixed).clone()), after)? {
+        Module::Network(network) => Ok(network.verify()?),
+        Module::Model(_) | Module::Fixed(_) => {
+            unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
+        }
+    }
 }
 
 /// Compiles a checkpoint up to the network that is mapped.
@@ -289,14 +370,11 @@ pub fn lower(
         watcher.stage(name);
     };
     let Quantized { model, calibrated, fixed, sequences } = quantize(checkpoint, options, watcher)?;
-    let module = to_network(options).run(Module::Fixed((*fixed).clone()), |pass, module| {
+    let division = options.division.unwrap_or_default();
+    let network = divide(&fixed, options, division, |pass, module| {
         stage(pass, watcher);
         watcher.after_pass(pass, module);
     })?;
-    let Module::Network(network) = module else {
-        unreachable!("invariant: the pipeline ends on the {} level", Level::Network)
-    };
-    let network = network.verify()?;
 
     stage("densities", watcher);
     let densities = densities(options, &fixed, &sequences)?;
@@ -308,7 +386,7 @@ pub fn lower(
         densities,
         ..EmitOptions::default()
     };
-    Ok(Lowered { model, calibrated, fixed, network, emit })
+    Ok(Lowered { model, calibrated, fixed, network, division, emit })
 }
 
 /// Compiles a checkpoint as far as exact integers: all that decides what a program computes.
@@ -408,15 +486,20 @@ fn to_fixed(options: &CompileOptions, observe: Box<dyn Pass>) -> Pipeline {
 }
 
 /// The passes from exact integers to a balanced network.
-fn to_network(options: &CompileOptions) -> Pipeline {
+fn to_network(options: &CompileOptions, division: Division) -> Pipeline {
     let max_axons = options.arch.input_axons_per_core() as usize;
-    let max_sources = options.max_fan_in.map_or(max_axons, |most| most.get() as usize);
-    Pipeline(vec![
+    let max_sources = division.max_fan_in.map_or(max_axons, |most| most.get() as usize);
+    let max_part = division.max_part.map_or(max_sources, |most| most.get() as usize);
+    let mut passes: Vec<Box<dyn Pass>> = vec![
         Box::new(LowerToNetwork { probes: options.probes }),
         Box::new(PlaceHead { on_host: options.head_on_host }),
-        Box::new(SplitFanIn { max_axons, max_sources }),
-        Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }),
-    ])
+    ];
+    if let Roots::Local { max_ops } = division.roots {
+        passes.push(Box::new(RecomputeRoots { max_ops }));
+    }
+    passes.push(Box::new(SplitFanIn { max_axons, max_sources, max_part }));
+    passes.push(Box::new(BalanceDelays { synapse_steps: options.arch.synaptic_delay_steps_max() }));
+    Pipeline(passes)
 }
 
 /// The passes from a calibrated model to the integers of the program.
@@ -484,7 +567,7 @@ pub(crate) fn text_tokens(checkpoint: &Checkpoint, lines: &str) -> Result<Vec<u3
     Ok(TextTokens::from_bytes(tokenizer, config.bos_token_id, config.eos_token_id)?.lines(lines)?)
 }
 
-fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value> {
+fn meta_options(options: &CompileOptions, division: Division) -> BTreeMap<String, serde_json::Value> {
     let weights = match options.weights {
         WeightEncoding::Auto => "auto",
         WeightEncoding::Ternary2 => "ternary",
@@ -492,7 +575,9 @@ fn meta_options(options: &CompileOptions) -> BTreeMap<String, serde_json::Value>
     };
     BTreeMap::from([
         ("weights".to_owned(), weights.into()),
-        ("max_fan_in".to_owned(), options.max_fan_in.map(NonZeroU32::get).into()),
+        ("roots".to_owned(), division.roots.name().into()),
+        ("max_fan_in".to_owned(), division.max_fan_in.map(NonZeroU32::get).into()),
+        ("max_part".to_owned(), division.max_part.map(NonZeroU32::get).into()),
         ("one_layer_per_chip".to_owned(), options.one_layer_per_chip.into()),
         ("objective".to_owned(), options.objective.name().into()),
         ("max_chips".to_owned(), options.max_chips.map(NonZeroU32::get).into()),

@@ -56,6 +56,7 @@ pub mod calibration;
 mod compile;
 mod cost;
 pub mod density;
+pub mod divide;
 pub mod embedded;
 mod emulator;
 pub mod evaluate;
@@ -77,6 +78,7 @@ pub use compile::{
     compile, lower, map, quantize, trained_quant,
 };
 pub use cost::cost;
+pub use divide::{Division, Roots};
 pub use emulator::{Emulator, Logits};
 pub use evaluate::{EvaluateError, Evaluation, evaluate, evaluate_with};
 pub use generate::{Generation, generate_streams};

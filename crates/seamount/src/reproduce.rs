@@ -6,6 +6,7 @@
 mod published;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use seamount_arch::{Arch, ArchError};
 use seamount_cost::{Bound, Costs, Interval, Mode, Shares, Step, Wavefront};
@@ -16,6 +17,7 @@ use seamount_profile::{Densities, Profile, ProfileError};
 use serde::Serialize;
 
 use crate::compile::{CalibrationText, CompileError, CompileOptions, Lowered, Watcher, lower, map};
+use crate::divide::{Division, Roots};
 
 pub use published::{Basis, Figure, Machine, ONE_CHIP};
 
@@ -59,6 +61,11 @@ pub struct MappingRow {
     pub latency_steps: u32,
     /// Texts that are generated at the same time.
     pub n_streams: u32,
+    /// The system whose constants it was looked for under, if not those of the first.
+    pub made_for: Option<String>,
+    /// Tokens a second that no mapping of the same network on as many chips passes, under the constants that it was looked
+    /// for under; nothing for the published mapping.
+    pub most_tokens_per_s: Option<f64>,
     /// By system, in the order of [`Reproduction::systems`].
     pub predictions: Vec<Prediction>,
 }
@@ -119,6 +126,11 @@ struct Plan {
     objective: Objective,
     max_chips: u32,
     n_streams: u32,
+    division: Division,
+    /// Tokens a second that it is to reach at least.
+    min_tokens_per_s: Option<f64>,
+    /// Whose constants it is looked for under, by place in [`FITS`], where that is not the same for all.
+    system: Option<usize>,
 }
 
 /// The networks that are mapped.
@@ -135,8 +147,54 @@ enum Kind {
 /// Chips of the published mapping; Seamount's own may use as many.
 const PUBLISHED_CHIPS: u32 = 24;
 
-/// The published mapping, which the others are compared with, then Seamount's own.
-const PLANS: [Plan; 7] = [
+/// Tokens a second of the published mapping while generating.
+const PUBLISHED_TOKENS_PER_S: f64 = 41.5;
+
+/// Sums as whole as cores can hold them.
+const WHOLE: Division = Division { roots: Roots::Shared, max_fan_in: None, max_part: None };
+/// Sums of the token mixer and of the down projection in parts of 512, so that all four layers of a block share cores.
+const PARTS: Division = Division { max_fan_in: NonZeroU32::new(2048), max_part: NonZeroU32::new(512), ..WHOLE };
+/// The same, with roots computed by the output projection's and the gates' neurons.
+const FAST: Division = Division { roots: Roots::Local { max_ops: usize::MAX }, ..PARTS };
+/// The same, with roots computed by the output projection's neurons only, where that costs least.
+const FRUGAL: Division = Division { roots: Roots::Local { max_ops: 1024 * 1024 }, ..PARTS };
+
+/// What most plans have in common.
+const PLAN: Plan = Plan {
+    name: "",
+    flags: "",
+    network: Kind::HeadOnHost,
+    weights: WeightEncoding::Ternary2,
+    one_layer_per_chip: false,
+    objective: Objective::Energy,
+    max_chips: PUBLISHED_CHIPS,
+    n_streams: 1,
+    division: WHOLE,
+    min_tokens_per_s: None,
+    system: None,
+};
+
+/// The least energy at the published speed.
+const LEAST_ENERGY: Plan = Plan {
+    name: "least energy",
+    flags: "--head host --objective energy --min-tokens-per-s 41.5 --max-chips 24 \
+            --roots local:1048576 --max-fan-in 2048 --max-part 512",
+    division: FRUGAL,
+    min_tokens_per_s: Some(PUBLISHED_TOKENS_PER_S),
+    ..PLAN
+};
+
+/// The most tokens a second of one text.
+const FASTEST: Plan = Plan {
+    name: "fastest on 24 chips",
+    flags: "--head host --objective latency --max-chips 24 --roots local --max-fan-in 2048 --max-part 512",
+    objective: Objective::Latency,
+    division: FAST,
+    ..PLAN
+};
+
+/// The published mapping, which the others are compared with, then Seamount's own; those of a network follow each other.
+const PLANS: [Plan; 9] = [
     Plan {
         name: "as published",
         flags: "--weights int8 --one-layer-per-chip --head host, and the first group on the host, too",
@@ -144,68 +202,32 @@ const PLANS: [Plan; 7] = [
         weights: WeightEncoding::Int8,
         one_layer_per_chip: true,
         objective: Objective::Chips,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
+        ..PLAN
     },
-    Plan {
-        name: "fewest chips",
-        flags: "--head host --objective chips",
-        network: Kind::HeadOnHost,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
-        objective: Objective::Chips,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
-    },
-    Plan {
-        name: "least energy",
-        flags: "--head host --objective energy --max-chips 24",
-        network: Kind::HeadOnHost,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
-        objective: Objective::Energy,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
-    },
-    Plan {
-        name: "fastest on 24 chips",
-        flags: "--head host --objective latency --max-chips 24",
-        network: Kind::HeadOnHost,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
-        objective: Objective::Latency,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
-    },
+    Plan { name: "fewest chips", flags: "--head host --objective chips", objective: Objective::Chips, ..PLAN },
     Plan {
         name: "24 streams",
         flags: "--head host --objective energy --max-chips 24 --streams 24",
-        network: Kind::HeadOnHost,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
-        objective: Objective::Energy,
-        max_chips: PUBLISHED_CHIPS,
         n_streams: 24,
+        ..PLAN
     },
     Plan {
         name: "prefill on 24 chips",
         flags: "--head host --objective throughput --max-chips 24",
-        network: Kind::HeadOnHost,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
         objective: Objective::Throughput,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
+        ..PLAN
     },
+    Plan { system: Some(0), ..LEAST_ENERGY },
+    Plan { system: Some(1), ..LEAST_ENERGY },
+    Plan { system: Some(0), ..FASTEST },
+    Plan { system: Some(1), ..FASTEST },
     Plan {
         name: "head on chip",
-        flags: "--objective energy --max-chips 24",
+        flags: "--objective energy --max-chips 6 --roots local:1048576 --max-fan-in 2048 --max-part 512",
         network: Kind::Whole,
-        weights: WeightEncoding::Ternary2,
-        one_layer_per_chip: false,
-        objective: Objective::Energy,
-        max_chips: PUBLISHED_CHIPS,
-        n_streams: 1,
+        max_chips: 6,
+        division: FRUGAL,
+        ..PLAN
     },
 ];
 
@@ -221,7 +243,7 @@ pub fn paper_370m(watcher: &mut impl Watcher) -> Result<Reproduction, ReproduceE
     let mut lowered: Option<(Kind, Lowered)> = None;
     let (mut rows, mut figures): (Vec<MappingRow>, Vec<Figure>) = (Vec::new(), Vec::new());
     for plan in &PLANS {
-        let options = plan.options(&systems[0]);
+        let options = plan.options(&systems[plan.system.unwrap_or(0)]);
         let ready = match lowered.take() {
             Some((network, ready)) if network == plan.network => ready,
             _ => plan.network.place(lower(&checkpoint, &options, watcher)?)?,
@@ -249,6 +271,8 @@ pub fn paper_370m(watcher: &mut impl Watcher) -> Result<Reproduction, ReproduceE
             n_cores: mapped.core_map.n_neurocores() as u64,
             latency_steps: wavefront.latency_steps(),
             n_streams: plan.n_streams,
+            made_for: plan.system.map(|system| systems[system].name().to_owned()),
+            most_tokens_per_s: (!plan.one_layer_per_chip).then_some(1e9 / mapped.bounds.token_ns),
             predictions,
         });
     }
@@ -291,6 +315,8 @@ impl Plan {
             max_chips: NonZeroU32::new(self.max_chips),
             n_streams: NonZeroU32::new(self.n_streams).expect("invariant: plans have at least one stream"),
             head_on_host: self.network != Kind::Whole,
+            division: Some(self.division),
+            max_token_time: self.min_tokens_per_s.map(|rate| Duration::from_secs_f64(rate.recip())),
             has_weights: false,
             calibration: CalibrationText::Tokens(vec![(1..=CALIBRATION_TOKENS).collect()]),
             ..CompileOptions::new(arch.clone())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use seamount::calibration::SampleSize;
-use seamount::{CalibrationText, Compilation, CompileOptions, Watcher, compile, trained_quant};
+use seamount::{CalibrationText, Compilation, CompileOptions, Division, Roots, Watcher, compile, trained_quant};
 use seamount_arch::{Arch, Overflow};
 use seamount_hf::Checkpoint;
 use seamount_ir::Module;
@@ -60,16 +60,27 @@ pub(super) struct Options {
     /// Begins each of the model's layers on a chip of its own, as in the paper.
     #[arg(long)]
     one_layer_per_chip: bool,
-    /// Adds sums of more inputs up in parts, which lets slices of more layers share a neurocore, at more spikes and
-    /// perhaps a step a block; where it is left out, only sums for which a neurocore has too few input axons.
+    /// Takes the sums of neurons with more inputs in parts, so that slices of more layers share a neurocore, at more
+    /// spikes. Where none of this, --max-part and --roots is given, `latency` and `energy` try several; else sums are
+    /// taken in parts only for which a neurocore has too few input axons.
     #[arg(long, value_name = "N")]
     max_fan_in: Option<NonZeroU32>,
+    /// Most inputs of a part; where it is left out, those of --max-fan-in.
+    #[arg(long, value_name = "N")]
+    max_part: Option<NonZeroU32>,
+    /// Who computes the inverse roots of norms: one neuron, which sends them (`shared`), or each neuron that needs one, a
+    /// step earlier (`local`), perhaps only where a root costs at most N synaptic operations (`local:N`).
+    #[arg(long, value_name = "shared|local|local:N")]
+    roots: Option<Roots>,
     /// What the mapping is to be best at.
     #[arg(long, value_enum, default_value_t = ObjectiveArg::Chips)]
     objective: ObjectiveArg,
     /// The most chips that may be used; all of the system's where it is left out.
     #[arg(long, value_name = "N")]
     max_chips: Option<NonZeroU32>,
+    /// The least tokens a second, of all texts, that `energy` may come to, as far as they can be had.
+    #[arg(long, value_name = "N", value_parser = rate)]
+    min_tokens_per_s: Option<f64>,
     /// Independent texts that walk through the machine behind each other.
     #[arg(long, value_name = "N", default_value = "1")]
     streams: NonZeroU32,
@@ -257,6 +268,9 @@ impl Options {
             weights: Weights::Auto,
             one_layer_per_chip: false,
             max_fan_in: None,
+            max_part: None,
+            roots: None,
+            min_tokens_per_s: None,
             objective: ObjectiveArg::Chips,
             max_chips: None,
             streams: NonZeroU32::MIN,
@@ -277,7 +291,8 @@ impl Options {
         let mut options = CompileOptions {
             weights: self.weights.into(),
             one_layer_per_chip: self.one_layer_per_chip,
-            max_fan_in: self.max_fan_in,
+            division: self.division(),
+            max_token_time: self.min_tokens_per_s.map(|rate| Duration::from_secs_f64(rate.recip())),
             objective: self.objective.into(),
             max_chips: self.max_chips,
             n_streams: self.streams,
@@ -302,6 +317,13 @@ impl Options {
             None => self.calibration_text(checkpoint, dir)?,
         };
         Ok(Resolved { options, notes })
+    }
+
+    /// How sums and roots are divided, where anything is said of it.
+    fn division(&self) -> Option<Division> {
+        let is_open = self.max_fan_in.is_none() && self.max_part.is_none() && self.roots.is_none();
+        let roots = self.roots.unwrap_or_default();
+        (!is_open).then_some(Division { roots, max_fan_in: self.max_fan_in, max_part: self.max_part })
     }
 
     /// The checkpoint's own ranges, where nothing else was asked for, and what is not as it was trained for.
@@ -381,6 +403,13 @@ impl Options {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A number of tokens a second, more than none.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("`{text}` is no number of tokens a second"))?;
+    // A token takes a day at most.
+    if rate.is_finite() && rate >= 1e-5 { Ok(rate) } else { Err(format!("{rate} tokens a second are no speed")) }
 }
 
 /// A file of choices of quantization; what it leaves out stays as it was.

@@ -75,6 +75,7 @@ impl fmt::Display for Text<'_> {
                 "cores",
                 "steps",
                 "tokens/s",
+                "at most",
                 "mJ/token",
                 "x faster",
                 "x less energy",
@@ -85,12 +86,16 @@ impl fmt::Display for Text<'_> {
                 "energy to",
             ];
             let mut table = vec![row(heads.map(str::to_owned))];
-            table.extend(mappings.iter().map(|mapping| mapping_row(mapping, at)));
+            let shown = |mapping: &&MappingRow| mapping.made_for.as_ref().is_none_or(|made_for| made_for == system);
+            table.extend(mappings.iter().filter(shown).map(|mapping| mapping_row(mapping, at)));
             write!(f, "{}", aligned(&table))?;
         }
+        writeln!(f, "\n\"at most\": what no mapping of the same network on as many chips passes")?;
         writeln!(f, "\nOptions of `seamount compile`")?;
-        let options = mappings.iter().map(|mapping| vec![mapping.name.clone(), mapping.options.clone()]);
-        write!(f, "{}", aligned(&options.collect::<Vec<_>>()))
+        let mut options: Vec<_> =
+            mappings.iter().map(|mapping| vec![mapping.name.clone(), mapping.options.clone()]).collect();
+        options.dedup();
+        write!(f, "{}", aligned(&options))
     }
 }
 
@@ -131,12 +136,15 @@ fn machine(machine: &Machine) -> Vec<String> {
 
 fn mapping_row(mapping: &MappingRow, system: usize) -> Vec<String> {
     let prediction = &mapping.predictions[system];
+    // The bound holds under the constants that the mapping was looked for under.
+    let is_made_for = mapping.made_for.is_some() || system == 0;
     vec![
         mapping.name.clone(),
         mapping.n_chips.to_string(),
         mapping.n_cores.to_string(),
         mapping.latency_steps.to_string(),
         number(prediction.generate.tokens_per_s.value),
+        mapping.most_tokens_per_s.filter(|_| is_made_for).map_or_else(|| "-".to_owned(), number),
         number(prediction.generate.mj_per_token.value),
         format!("{:.2}", prediction.generate_speedup),
         format!("{:.2}", prediction.generate_energy_saving),
