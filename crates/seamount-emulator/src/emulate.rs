@@ -55,6 +55,24 @@ pub struct StepOutput {
     pub logits: Option<Vec<i32>>,
 }
 
+/// Which logits of a run are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    /// The last ones.
+    Last,
+}
+
+impl Keep {
+    /// Drops what is not kept.
+    pub(crate) fn of(self, logits: &mut Vec<Vec<i32>>) {
+        match self {
+            Self::All => {}
+            Self::Last => drop(logits.drain(..logits.len().saturating_sub(1))),
+        }
+    }
+}
+
 impl Emulator {
     /// A run of `program` at its beginning, by the fast engine.
     ///
@@ -174,7 +192,7 @@ impl Emulator {
     /// # Errors
     /// [`EmulatorError::Token`], which leaves the run as it was; [`EmulatorError::Fault`].
     pub fn step(&mut self, token: Option<u32>) -> Result<StepOutput, EmulatorError> {
-        Ok(StepOutput { logits: self.advance(&[token], None::<&mut ()>)?.pop() })
+        Ok(StepOutput { logits: self.advance(&[token], Keep::All, None::<&mut ()>)?.pop() })
     }
 
     /// Runs one step while `observer` looks on.
@@ -186,7 +204,7 @@ impl Emulator {
         token: Option<u32>,
         observer: &mut impl Observer,
     ) -> Result<StepOutput, EmulatorError> {
-        Ok(StepOutput { logits: self.advance(&[token], Some(observer))?.pop() })
+        Ok(StepOutput { logits: self.advance(&[token], Keep::All, Some(observer))?.pop() })
     }
 
     /// Runs one token through an idle program (*fall-through*) and returns its logits, `[n_outputs]`.
@@ -211,7 +229,28 @@ impl Emulator {
     /// # Errors
     /// As [`step`](Self::step).
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        self.pipelined(tokens, None::<&mut ()>)
+        self.pipelined(tokens, Keep::All, None::<&mut ()>)
+    }
+
+    /// As [`prefill`](Self::prefill), and gives the logits after the last token only: those of a long text would fill the
+    /// memory. None if there is no token.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn read(&mut self, tokens: &[u32]) -> Result<Option<Vec<i32>>, EmulatorError> {
+        Ok(self.pipelined(tokens, Keep::Last, None::<&mut ()>)?.pop())
+    }
+
+    /// As [`read`](Self::read), while `observer` looks on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn read_observed(
+        &mut self,
+        tokens: &[u32],
+        observer: &mut impl Observer,
+    ) -> Result<Option<Vec<i32>>, EmulatorError> {
+        Ok(self.pipelined(tokens, Keep::Last, Some(observer))?.pop())
     }
 
     /// As [`prefill`](Self::prefill), while `observer` looks on.
@@ -223,17 +262,18 @@ impl Emulator {
         tokens: &[u32],
         observer: &mut impl Observer,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        self.pipelined(tokens, Some(observer))
+        self.pipelined(tokens, Keep::All, Some(observer))
     }
 
     fn fall_through(&mut self, token: u32, observer: Option<&mut impl Observer>) -> Result<Vec<i32>, EmulatorError> {
-        let mut logits = self.pipelined(&[token], observer)?;
+        let mut logits = self.pipelined(&[token], Keep::Last, observer)?;
         Ok(logits.pop().expect("invariant: the last logits are due in the step that empties the queue"))
     }
 
     fn pipelined(
         &mut self,
         tokens: &[u32],
+        keep: Keep,
         observer: Option<&mut impl Observer>,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
         let mut inputs: Vec<_> = tokens.iter().copied().map(Some).collect();
@@ -242,7 +282,7 @@ impl Emulator {
             Run::Reference(reference) => reference.steps_to_drain(tokens.len()),
         };
         inputs.resize(n_steps, None);
-        self.advance(&inputs, observer)
+        self.advance(&inputs, keep, observer)
     }
 
     /// What a slot of a slice's neurons holds, `[n_neurons]`.
@@ -260,17 +300,19 @@ impl Emulator {
     fn advance(
         &mut self,
         inputs: &[Option<u32>],
+        keep: Keep,
         observer: Option<&mut impl Observer>,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        let Some(observer) = observer else { return self.advance_at_once(inputs, None::<&mut ()>) };
+        let Some(observer) = observer else { return self.advance_at_once(inputs, keep, None::<&mut ()>) };
         if !observer.watches_steps() {
-            return self.advance_at_once(inputs, Some(observer));
+            return self.advance_at_once(inputs, keep, Some(observer));
         }
         let mut all = Vec::new();
         for &token in inputs {
-            let logits = self.advance_at_once(&[token], Some(observer))?;
+            let logits = self.advance_at_once(&[token], keep, Some(observer))?;
             observer.step_done(self, token, logits.last().map(Vec::as_slice));
             all.extend(logits);
+            keep.of(&mut all);
         }
         Ok(all)
     }
@@ -278,17 +320,18 @@ impl Emulator {
     fn advance_at_once(
         &mut self,
         inputs: &[Option<u32>],
+        keep: Keep,
         observer: Option<&mut impl Observer>,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
         let before = self.n_steps();
         let logits = match &mut self.run {
             Run::Fast(fast) => match observer {
-                Some(observer) => fast.advance_observed(inputs, observer),
-                None => fast.advance(&[inputs]).map(|mut logits| logits.pop().unwrap_or_default()),
+                Some(observer) => fast.advance_observed(inputs, keep, observer),
+                None => fast.advance(&[inputs], keep).map(|mut logits| logits.pop().unwrap_or_default()),
             },
             Run::Reference(reference) => match observer {
-                Some(observer) => reference.advance(inputs, observer),
-                None => reference.advance(inputs, &mut ()),
+                Some(observer) => reference.advance(inputs, keep, observer),
+                None => reference.advance(inputs, keep, &mut ()),
             },
         };
         match logits.as_deref() {

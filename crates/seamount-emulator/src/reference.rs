@@ -7,6 +7,7 @@ use seamount_arch::Overflow;
 use seamount_microcode::{PortId, ProbeId};
 use seamount_program::{Dest, HOST_OUTPUT, Host, Program};
 
+use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault, FaultKind};
 use crate::events::Events;
 use crate::image::{BlockImage, CoreImage, Image, Route, Rows, SliceImage, index};
@@ -188,11 +189,13 @@ impl Reference {
     pub(crate) fn advance(
         &mut self,
         inputs: &[Option<u32>],
+        keep: Keep,
         observer: &mut impl Observer,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
         let mut logits = Vec::new();
         for &token in inputs {
             logits.extend(self.step(token, observer)?);
+            keep.of(&mut logits);
         }
         Ok(logits)
     }

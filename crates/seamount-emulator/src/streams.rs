@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use seamount_program::Program;
 
-use crate::emulate::{Engine, Options};
+use crate::emulate::{Engine, Keep, Options};
 use crate::error::EmulatorError;
 use crate::events::Events;
 use crate::fast::Fast;
@@ -58,6 +58,22 @@ impl Streams {
     /// # Panics
     /// If there are not as many lists of tokens as streams.
     pub fn prefill(&mut self, tokens: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
+        self.pipelined(tokens, Keep::All)
+    }
+
+    /// As [`prefill`](Self::prefill), and gives the logits after the last token of each stream only: those of long texts
+    /// would fill the memory. None for a stream without tokens.
+    ///
+    /// # Errors
+    /// As [`prefill`](Self::prefill).
+    ///
+    /// # Panics
+    /// As [`prefill`](Self::prefill).
+    pub fn read(&mut self, tokens: &[impl AsRef<[u32]>]) -> Result<Vec<Option<Vec<i32>>>, EmulatorError> {
+        Ok(self.pipelined(tokens, Keep::Last)?.into_iter().map(|mut logits| logits.pop()).collect())
+    }
+
+    fn pipelined(&mut self, tokens: &[impl AsRef<[u32]>], keep: Keep) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
         let n_streams = match &self.run {
             Run::Fast(fast) => fast.n_streams(),
             Run::Reference(runs) => runs.len(),
@@ -76,10 +92,10 @@ impl Streams {
         match &mut self.run {
             Run::Fast(fast) => {
                 let inputs: Vec<&[Option<u32>]> = inputs.iter().map(Vec::as_slice).collect();
-                fast.advance(&inputs)
+                fast.advance(&inputs, keep)
             }
             Run::Reference(runs) => {
-                runs.iter_mut().zip(&inputs).map(|(run, inputs)| run.advance(inputs, &mut ())).collect()
+                runs.iter_mut().zip(&inputs).map(|(run, inputs)| run.advance(inputs, keep, &mut ())).collect()
             }
         }
     }
@@ -93,7 +109,7 @@ impl Streams {
     /// If there are not as many tokens as streams.
     pub fn generate(&mut self, tokens: &[Option<u32>]) -> Result<Vec<Option<Vec<i32>>>, EmulatorError> {
         let tokens: Vec<&[u32]> = tokens.iter().map(Option::as_slice).collect();
-        Ok(self.prefill(&tokens)?.into_iter().map(|mut logits| logits.pop()).collect())
+        self.read(&tokens)
     }
 
     /// Lets some streams go on from where one run of the same program was, as

@@ -116,6 +116,14 @@ fn streams_of(seed: u64) -> Result<(), TestCaseError> {
         let found = streams.generate(&next);
         prop_assert_eq!(&found, &expected);
         if found.is_ok() {
+            let last: Vec<_> = texts.iter().map(|text| text.iter().copied().take(2).collect::<Vec<u32>>()).collect();
+            let expected: Result<Vec<_>, _> =
+                alone.iter_mut().zip(&last).map(|(emulator, text)| Ok(emulator.prefill(text)?.pop())).collect();
+            let found = streams.read(&last);
+            prop_assert_eq!(&found, &expected);
+            if found.is_err() {
+                return Ok(());
+            }
             for (stream, emulator) in alone.iter().enumerate() {
                 prop_assert_eq!(streams.events(stream), emulator.events());
                 prop_assert_eq!(streams.host_events(stream), emulator.host_events());

@@ -29,8 +29,8 @@ pub(crate) struct Container {
     sections: [Option<Bytes>; 8],
 }
 
-/// Puts a file together. `sections` are in the order of the file.
-pub(crate) fn write(arch_sha256: [u8; 32], sections: &[(Section, Vec<u8>)]) -> Vec<u8> {
+/// Puts a file together, and gives it piece by piece. `sections` are in the order of the file.
+pub(crate) fn write(arch_sha256: [u8; 32], sections: &[(Section, Vec<u8>)], mut give: impl FnMut(&[u8])) {
     let table_end = HEADER_BYTES + ENTRY_BYTES * sections.len();
     let mut table = Vec::new();
     let mut end = table_end;
@@ -45,20 +45,22 @@ pub(crate) fn write(arch_sha256: [u8; 32], sections: &[(Section, Vec<u8>)]) -> V
         table.extend([0; 4]);
     }
     let n_sections = u32::try_from(sections.len()).expect("invariant: there are at most eight sections");
-    let mut file = Vec::with_capacity(end);
-    file.extend(MAGIC);
-    file.extend(FORMAT_VERSION.to_le_bytes());
-    file.extend(n_sections.to_le_bytes());
-    file.extend((end as u64).to_le_bytes());
-    file.extend(arch_sha256);
-    file.extend(header_crc(&file, &table).to_le_bytes());
-    file.extend([0; 4]);
-    file.extend(table);
+    let mut head = Vec::with_capacity(table_end);
+    head.extend(MAGIC);
+    head.extend(FORMAT_VERSION.to_le_bytes());
+    head.extend(n_sections.to_le_bytes());
+    head.extend((end as u64).to_le_bytes());
+    head.extend(arch_sha256);
+    head.extend(header_crc(&head, &table).to_le_bytes());
+    head.extend([0; 4]);
+    head.extend(table);
+    give(&head);
+    let mut end = table_end;
     for (_, bytes) in sections {
-        file.resize(file.len().next_multiple_of(ALIGN_BYTES), 0);
-        file.extend(bytes);
+        give(&[0; ALIGN_BYTES][..end.next_multiple_of(ALIGN_BYTES) - end]);
+        give(bytes);
+        end = end.next_multiple_of(ALIGN_BYTES) + bytes.len();
     }
-    file
 }
 
 /// Takes a file apart, and checks all of its frame. Sections share the file's memory.

@@ -22,6 +22,22 @@ impl Program {
     /// # Panics
     /// If a list has 2³² items or more.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        self.write(|bytes| file.extend_from_slice(bytes));
+        file
+    }
+
+    /// The SHA-256 of the program's file, which tells it from all others.
+    ///
+    /// # Panics
+    /// As [`to_bytes`](Self::to_bytes).
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        self.write(|bytes| hasher.update(bytes));
+        hasher.finalize().into()
+    }
+
+    fn write(&self, give: impl FnMut(&[u8])) {
         let (cores, synapses) = write_cores(&self.cores);
         let meta = serde_json::to_vec_pretty(&self.meta).expect("invariant: meta data has text keys only");
         let mut sections = vec![
@@ -34,12 +50,7 @@ impl Program {
             (Section::Host, write_host(&self.host)),
         ];
         sections.extend(self.tokenizer.as_ref().map(|bytes| (Section::Tokenizer, bytes.to_vec())));
-        container::write(self.arch.sha256(), &sections)
-    }
-
-    /// The SHA-256 of the program's file, which tells it from all others.
-    pub fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.to_bytes()).into()
+        container::write(self.arch.sha256(), &sections, give);
     }
 
     /// Reads a program and verifies it.
@@ -95,7 +106,13 @@ impl Program {
         beside.push(format!(".partial-{}", std::process::id()));
         let write = || {
             let mut file = fs::File::create(&beside)?;
-            file.write_all(&self.to_bytes())?;
+            let mut written = Ok(());
+            self.write(|bytes| {
+                if written.is_ok() {
+                    written = file.write_all(bytes);
+                }
+            });
+            written?;
             file.sync_all()?;
             fs::rename(&beside, path)
         };

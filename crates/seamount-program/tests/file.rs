@@ -5,6 +5,7 @@ mod common;
 use common::sample;
 use proptest::prelude::*;
 use seamount_program::{ALIGN_BYTES, Program, ProgramError, Section};
+use sha2::Digest as _;
 
 #[test]
 fn a_program_comes_back_from_its_bytes() {
@@ -13,6 +14,8 @@ fn a_program_comes_back_from_its_bytes() {
     let again = Program::from_bytes(&bytes).unwrap();
     assert_eq!(again, program);
     assert_eq!(again.to_bytes(), bytes);
+    let sha256: [u8; 32] = sha2::Sha256::digest(&bytes).into();
+    assert_eq!(again.sha256(), sha256);
 }
 
 #[test]

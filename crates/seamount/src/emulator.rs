@@ -59,6 +59,16 @@ impl Emulator {
         Ok(logits.into_iter().map(|integers| self.real(integers)).collect())
     }
 
+    /// As [`prefill`](Self::prefill), and gives the logits after the last token only: those of a long text would fill the
+    /// memory. None if there is no token.
+    ///
+    /// # Errors
+    /// As [`prefill`](Self::prefill).
+    pub fn read(&mut self, tokens: &[u32]) -> Result<Option<Logits>, EmulatorError> {
+        let integers = self.machine.read(tokens)?;
+        Ok(integers.map(|integers| self.real(integers)))
+    }
+
     /// Reads one token and waits for its logits (*fall-through*).
     ///
     /// # Errors
@@ -98,7 +108,7 @@ impl Emulator {
     /// # Errors
     /// As [`prefill`](Self::prefill).
     pub fn generate(&mut self, prompt: &[u32], sampler: Sampler) -> Result<Generation<'_>, EmulatorError> {
-        self.prefill(prompt)?;
+        self.read(prompt)?;
         Ok(Generation::new(self, sampler, None))
     }
 
@@ -113,7 +123,7 @@ impl Emulator {
         sampler: Sampler,
         observer: &'a mut dyn Observer,
     ) -> Result<Generation<'a>, EmulatorError> {
-        self.machine.prefill_observed(prompt, &mut &mut *observer)?;
+        self.machine.read_observed(prompt, &mut &mut *observer)?;
         Ok(Generation::new(self, sampler, Some(observer)))
     }
 

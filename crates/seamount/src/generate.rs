@@ -90,7 +90,7 @@ pub fn generate_streams(
 ) -> Result<Vec<Vec<u32>>, EmulatorError> {
     assert_eq!(prompts.len(), samplers.len(), "a sampler for each prompt");
     let mut generated = vec![Vec::new(); prompts.len()];
-    let mut logits: Vec<_> = streams.prefill(prompts)?.into_iter().map(|mut logits| logits.pop()).collect();
+    let mut logits = streams.read(prompts)?;
     loop {
         let mut next = Vec::with_capacity(prompts.len());
         for ((generated, logits), sampler) in generated.iter_mut().zip(&logits).zip(&mut *samplers) {

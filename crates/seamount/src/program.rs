@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use seamount_emulator::{EmulatorError, Options, Streams};
+use seamount_emulator::{Debugger, EmulatorError, Options, Streams};
 use seamount_program::ProgramError;
 
 use crate::emulator::Emulator;
@@ -73,6 +73,14 @@ impl Program {
     /// As [`emulator_with`](Self::emulator_with).
     pub fn streams(&self, n_streams: usize, options: Options) -> Result<Streams, EmulatorError> {
         Streams::new(Arc::clone(&self.program), n_streams, options)
+    }
+
+    /// Loads the program to be gone through instruction by instruction.
+    ///
+    /// # Errors
+    /// As [`emulator`](Self::emulator).
+    pub fn debugger(&self) -> Result<Debugger, EmulatorError> {
+        Debugger::new(Arc::clone(&self.program))
     }
 
     /// The tokenizer that came with the checkpoint, if it had one.

@@ -29,6 +29,7 @@ use self::feed::{Heard, HostSent, Span};
 use self::outbox::{PartFault, Sent, Shown};
 use self::part::{Block, NO_PANIC, Part};
 use self::plan::{PartPlan, Plan, PortPlan, Stage};
+use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault};
 use crate::events::Events;
 use crate::image::index;
@@ -142,22 +143,28 @@ impl Fast {
     }
 
     /// Runs for each stream a step for each of its inputs; gives the logits that were due.
-    pub(crate) fn advance(&mut self, inputs: &[&[Option<u32>]]) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
-        self.run(inputs, None::<&mut ()>)
+    pub(crate) fn advance(
+        &mut self,
+        inputs: &[&[Option<u32>]],
+        keep: Keep,
+    ) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
+        self.run(inputs, keep, None::<&mut ()>)
     }
 
     /// The same of the only stream, while `observer` looks on.
     pub(crate) fn advance_observed(
         &mut self,
         inputs: &[Option<u32>],
+        keep: Keep,
         observer: &mut impl Observer,
     ) -> Result<Vec<Vec<i32>>, EmulatorError> {
-        Ok(self.run(&[inputs], Some(observer))?.pop().unwrap_or_default())
+        Ok(self.run(&[inputs], keep, Some(observer))?.pop().unwrap_or_default())
     }
 
     fn run(
         &mut self,
         inputs: &[&[Option<u32>]],
+        keep: Keep,
         mut observer: Option<&mut impl Observer>,
     ) -> Result<Vec<Vec<Vec<i32>>>, EmulatorError> {
         let vocab_size = self.plan.program.host.vocab_size;
@@ -181,6 +188,7 @@ impl Fast {
                 rest[stream..].fill(&[]);
                 failed = Some((stream, fault));
             }
+            logits.iter_mut().for_each(|logits| keep.of(logits));
         }
         for (stream, (inputs, known)) in inputs.iter().zip(known).enumerate() {
             if let Some((_, fault)) = failed.filter(|&(at, _)| at == stream) {

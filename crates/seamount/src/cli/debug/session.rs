@@ -74,10 +74,9 @@ impl Observer for Effects<'_> {
 
 impl Session {
     pub(super) fn new(program: &seamount::Program, tokens: Option<TextTokens>) -> Result<Self, Failure> {
-        let program = Arc::clone(program.shared());
         Ok(Self {
-            debugger: Debugger::new(Arc::clone(&program))?,
-            program,
+            debugger: program.debugger()?,
+            program: Arc::clone(program.shared()),
             tokens,
             queue: VecDeque::new(),
             breakpoints: Vec::new(),
