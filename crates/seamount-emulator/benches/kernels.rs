@@ -30,8 +30,7 @@ fn product(n_rows: usize, bits: u32) -> Product {
 
 fn multiply(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("multiply");
-    let kernels = [Kernel::Portable, Kernel::Avx2, Kernel::Avx512];
-    for kernel in kernels.into_iter().filter(|kernel| kernel.is_available()) {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
         for (n_rows, bits) in [(1, 16), (1, 8), (8, 16), (32, 16), (32, 8)] {
             let mut product = product(n_rows, bits);
             product.prepare(kernel);

@@ -11,8 +11,6 @@ use seamount_arch::Arch;
 use seamount_emulator::{Emulator, EmulatorError, Engine, Events, Kernel, Options, Recorder, Streams};
 use seamount_program::Program;
 
-const KERNELS: [Kernel; 3] = [Kernel::Portable, Kernel::Avx2, Kernel::Avx512];
-
 fn generated_one() -> Arc<Program> {
     program(&mut Chance::new(2), &arch_with_delays())
 }
@@ -91,7 +89,7 @@ fn in_bulk(mut emulator: Emulator, tokens: &[u32], observed: bool) -> Vec<Seen> 
 }
 
 fn available() -> impl Iterator<Item = Kernel> {
-    KERNELS.into_iter().filter(|kernel| kernel.is_available())
+    Kernel::ALL.into_iter().filter(|kernel| kernel.is_available())
 }
 
 /// Texts of several lengths through one program, against runs of their own.

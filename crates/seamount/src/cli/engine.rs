@@ -32,8 +32,9 @@ impl EngineArgs {
             Ok("portable") => Some(Kernel::Portable),
             Ok("avx2") => Some(Kernel::Avx2),
             Ok("avx512") => Some(Kernel::Avx512),
+            Ok("neon") => Some(Kernel::Neon),
             Ok(other) => {
-                let message = format!("{KERNEL_VARIABLE} is `{other}`, expected portable, avx2 or avx512");
+                let message = format!("{KERNEL_VARIABLE} is `{other}`, expected portable, avx2, avx512 or neon");
                 return Err(Failure::new("usage", message));
             }
         };

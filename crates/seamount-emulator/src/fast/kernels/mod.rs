@@ -8,7 +8,14 @@
 //!
 //! Sums are taken modulo 2³²: that is exact as long as the final sum fits in 32 bits, which the caller proves.
 
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, unused_variables, reason = "only the kernels of x86-64 fetch ahead, and multiply words")
+)]
+
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod payloads;
 mod portable;
 #[cfg(test)]
@@ -50,6 +57,8 @@ pub enum Kernel {
     Avx2,
     /// AVX-512 with VNNI and VBMI.
     Avx512,
+    /// NEON.
+    Neon,
 }
 
 /// The second factor of a product of lanes.
@@ -75,17 +84,21 @@ pub(super) struct Panel {
 }
 
 impl Kernel {
+    /// All of them; of those that a processor has the last is the fastest.
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
+
     /// The fastest that this processor has.
     pub fn fastest() -> Self {
-        [Self::Avx512, Self::Avx2].into_iter().find(|kernel| kernel.is_available()).unwrap_or(Self::Portable)
+        Self::ALL.into_iter().rfind(|kernel| kernel.is_available()).unwrap_or(Self::Portable)
     }
 
     /// Whether this processor has it.
     pub fn is_available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return match self {
+        match self {
             Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -94,9 +107,11 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vnni")
                     && is_x86_feature_detected!("avx512vbmi")
             }
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        return self == Self::Portable;
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            // Those of other targets.
+            _ => false,
+        }
     }
 
     /// Adds matrix × payloads to `out`, `[row][lane]`, where a row has the matrix's neurons rounded up to [`LANES`].
@@ -117,22 +132,20 @@ impl Kernel {
         let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
         assert_eq!(out.len(), payloads.n_rows() * n_lanes, "a matrix and its sums have the same neurons");
         match self {
-            Self::Portable => portable::multiply(matrix, payloads, panel, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, next, panel, out),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => portable::multiply(matrix, payloads, panel, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::multiply(matrix, payloads, panel, out),
+            _ => portable::multiply(matrix, payloads, panel, out),
         }
     }
 
     /// Works out the sums and the largest of the payloads' values, and the digits if they are asked for.
     pub(super) fn prepare(self, payloads: &mut Payloads, digits: bool) {
         match self {
-            Self::Portable => payloads.prepare(digits),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::prepare(self, payloads, digits),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => payloads.prepare(digits),
+            _ => payloads.prepare(digits),
         }
     }
 
@@ -140,22 +153,18 @@ impl Kernel {
     /// and if no product is beyond the word. If not, what `out` holds is of no use.
     pub(super) fn mul_shr(self, out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shift: u8, word: Word) -> bool {
         match self {
-            Self::Portable | Self::Avx2 => false,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => x86::mul_shr(out, a, b, half, shift, word),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 => false,
+            _ => false,
         }
     }
 
     /// Adds what arrives at a part in a row to its accumulators; returns how many overflowed.
     pub(super) fn receive(self, part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 {
         match self {
-            Self::Portable => part.receive(plan, arrivals, row),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::receive(self, part, plan, arrivals, row),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => part.receive(plan, arrivals, row),
+            _ => part.receive(plan, arrivals, row),
         }
     }
 
@@ -170,11 +179,9 @@ impl Kernel {
         watch: bool,
     ) -> Done {
         match self {
-            Self::Portable => neurons.run(instructions, word, scratch, outbox, watch),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, watch),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => neurons.run(instructions, word, scratch, outbox, watch),
+            _ => neurons.run(instructions, word, scratch, outbox, watch),
         }
     }
 }

@@ -35,7 +35,7 @@ fn value() -> impl Strategy<Value = i32> {
 }
 
 fn kernels() -> impl Iterator<Item = Kernel> {
-    [Kernel::Portable, Kernel::Avx2, Kernel::Avx512].into_iter().filter(|kernel| kernel.is_available())
+    Kernel::ALL.into_iter().filter(|kernel| kernel.is_available())
 }
 
 /// Rows of payloads, `[row][source]`, some of them of values of 16 bits only.

@@ -30,7 +30,7 @@ macro_rules! compiled_for_each {
             }
             assert!(kernel.is_available(), "a kernel of another processor");
             match kernel {
-                Kernel::Portable => $portable($($argument),*),
+                Kernel::Portable | Kernel::Neon => $portable($($argument),*),
                 // SAFETY: the processor has AVX2, as was just asked.
                 Kernel::Avx2 => unsafe { avx2($($argument),*) },
                 // SAFETY: the processor has these parts of AVX-512, as was just asked.
@@ -97,7 +97,8 @@ pub(super) fn multiply(
     out: &mut [i32],
 ) {
     assert!(kernel.is_available(), "a kernel of another processor");
-    if kernel == Kernel::Portable || matrix.n_sources > MOST_SOURCES {
+    let is_vector = matches!(kernel, Kernel::Avx2 | Kernel::Avx512);
+    if !is_vector || matrix.n_sources > MOST_SOURCES {
         return portable::multiply(matrix, payloads, panel, out);
     }
     if kernel == Kernel::Avx512 && payloads.multiplied.len() <= avx512::MOST_FUSED {
@@ -110,7 +111,7 @@ pub(super) fn multiply(
         unsafe {
             match kernel {
                 Kernel::Avx512 => avx512::make_tiles(matrix, chunk, &mut panel.tiles),
-                Kernel::Portable | Kernel::Avx2 => avx2::make_tiles(matrix, chunk, &mut panel.tiles),
+                _ => avx2::make_tiles(matrix, chunk, &mut panel.tiles),
             }
         }
         for block in payloads.blocks() {
@@ -120,7 +121,7 @@ pub(super) fn multiply(
             unsafe {
                 match kernel {
                     Kernel::Avx512 => avx512::sum_panel(&panel.tiles, chunk.shape, digits, sums),
-                    Kernel::Portable | Kernel::Avx2 => avx2::sum_panel(&panel.tiles, chunk.shape, digits, sums),
+                    _ => avx2::sum_panel(&panel.tiles, chunk.shape, digits, sums),
                 }
             }
             add_sums(kernel, matrix, payloads, chunk, block.start, &panel.sums, out);
