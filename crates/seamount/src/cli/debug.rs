@@ -7,6 +7,8 @@ mod show;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
 use seamount::Program;
 
 use super::output::Output;
@@ -52,29 +54,54 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Outcome, Failure> 
         }
         return Ok(Outcome::Done);
     }
-    converse(&mut session, output)
+    let is_typed = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if is_typed {
+        converse(&mut session, output)?
+    } else {
+        follow(&mut session, output)?
+    }
+    Ok(Outcome::Done)
 }
 
-/// Commands from standard input. Where that is no terminal, they are shown as if they had been typed.
-fn converse(session: &mut Session, output: &mut Output) -> Result<Outcome, Failure> {
-    let stdin = std::io::stdin();
-    let is_typed = stdin.is_terminal();
-    let mut lines = stdin.lock().lines();
+/// Commands from a terminal, line by line, with those before at the arrow keys.
+fn converse(session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    let failed = |error: ReadlineError| Failure::new("io", error).at("standard input");
+    let mut editor = DefaultEditor::new().map_err(failed)?;
     loop {
-        output.raw(PROMPT)?;
-        let Some(line) = lines.next() else { break };
-        let line = line.map_err(|error| Failure::new("io", error).at("standard input"))?;
-        if !is_typed {
-            output.text(&line)?;
-        }
-        match session.command(&line) {
-            Answer::Text(text) => print(output, &text)?,
-            Answer::Quit => return Ok(Outcome::Done),
-            Answer::Error(message) => output.text(format!("error: {message}"))?,
+        let line = match editor.readline(PROMPT) {
+            Ok(line) => line,
+            // Control-C leaves a line, control-D the debugger.
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        editor.add_history_entry(&line).map_err(failed)?;
+        if !answer(session, &line, output)? {
+            return Ok(());
         }
     }
-    output.raw("\n")?;
-    Ok(Outcome::Done)
+}
+
+/// Commands from a pipe or a file, shown as if they had been typed.
+fn follow(session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| Failure::new("io", error).at("standard input"))?;
+        output.text(format!("{PROMPT}{line}"))?;
+        if !answer(session, &line, output)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Carries out a command; false if it was to leave.
+fn answer(session: &mut Session, line: &str, output: &mut Output) -> Result<bool, Failure> {
+    match session.command(line) {
+        Answer::Text(text) => print(output, &text)?,
+        Answer::Quit => return Ok(false),
+        Answer::Error(message) => output.text(format!("error: {message}"))?,
+    }
+    Ok(true)
 }
 
 fn print(output: &mut Output, text: &str) -> Result<(), Failure> {
