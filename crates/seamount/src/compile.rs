@@ -295,7 +295,10 @@ pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, Compil
                 .then(|| divide(&lowered.fixed, options, division, |_, _| {}))
                 .transpose()?;
             let mapping = partition(divided.as_ref().unwrap_or(&lowered.network), options, &stop)?;
-            (division, divided, mapping)
+            match in_parts(lowered, options, &mapping, &stop)? {
+                Some((division, network, in_parts)) => (division, Some(network), in_parts),
+                None => (division, divided, mapping),
+            }
         }
     };
     let Mapping { map: core_map, bounds, token_ns, traffic } = mapping;
@@ -307,6 +310,22 @@ pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, Compil
     let divided = network.as_ref().unwrap_or(&lowered.network);
     let program = seamount_emit::emit(divided, &core_map, &options.arch, emit_options)?;
     Ok(Mapped { division, network, core_map, bounds, token_ns, traffic, program })
+}
+
+/// A mapping with sums in parts, where that takes many fewer chips than one with whole sums.
+fn in_parts(
+    lowered: &Lowered,
+    options: &CompileOptions,
+    whole: &Mapping,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<(Division, Verified<Network>, Mapping)>, CompileError> {
+    let Some(division) = Division::for_fewer_chips(options, whole).filter(|_| !stop()) else { return Ok(None) };
+    let network = divide(&lowered.fixed, options, division, |_, _| {})?;
+    match partition(&network, options, stop) {
+        Ok(mapping) if Division::is_worth(whole, &mapping) => Ok(Some((division, network, mapping))),
+        Ok(_) | Err(CompileError::Partition(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn partition(

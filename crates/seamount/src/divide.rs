@@ -2,7 +2,8 @@
 //!
 //! A layer that is spread over many cores is fast, and on how many it can be depends on what each of its neurons reads. So
 //! for objectives of time, several networks of the same model are mapped, and the best mapping is kept: sums are taken in
-//! parts of different sizes, and neurons compute inverse roots themselves, which saves steps, or do not.
+//! parts of different sizes, and neurons compute inverse roots themselves, which saves steps, or do not. For the fewest chips
+//! sums are taken in parts where that saves many.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use std::str::FromStr;
 use seamount_ir::Verified;
 use seamount_ir::network::Network;
 use seamount_lower::recompute_roots::costs_of_roots;
-use seamount_partition::{Effort, Objective};
+use seamount_partition::{Effort, Mapping, Objective};
 
 use crate::compile::CompileOptions;
 
@@ -68,6 +69,34 @@ impl Division {
     }
 }
 
+/// Chips are to become fewer by this part, if sums are taken in parts only for that: relays are more neurons and spikes.
+const WORTH: f64 = 0.2;
+
+impl Division {
+    /// What may take fewer chips than a mapping that is to take few: sums in parts, so that slices of more layers share cores.
+    /// Nothing where that can save too little.
+    pub(crate) fn for_fewer_chips(options: &CompileOptions, mapping: &Mapping) -> Option<Self> {
+        let counts = options.objective == Objective::Chips && options.division.is_none();
+        let searches = options.effort > Effort::Quick && !options.one_layer_per_chip;
+        let n_chips = u64::try_from(mapping.map.n_chips()).unwrap_or(u64::MAX);
+        let most = NonZeroU32::new(options.arch.input_axons_per_core() / 4);
+        let division = Self { roots: Roots::Shared, max_fan_in: most, max_part: most };
+        (counts && searches && is_worth(n_chips, mapping.bounds.n_chips)).then_some(division)
+    }
+
+    /// Whether a mapping has so many fewer chips that it is taken.
+    pub(crate) fn is_worth(whole: &Mapping, in_parts: &Mapping) -> bool {
+        let n_chips = |mapping: &Mapping| u64::try_from(mapping.map.n_chips()).unwrap_or(u64::MAX);
+        is_worth(n_chips(whole), n_chips(in_parts))
+    }
+}
+
+fn is_worth(n_chips: u64, fewer: u64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "numbers of chips are small")]
+    let is_worth = fewer as f64 <= (1.0 - WORTH) * n_chips as f64;
+    is_worth
+}
+
 impl Roots {
     /// As it is written on the command line.
     pub fn name(self) -> String {
@@ -98,6 +127,12 @@ impl FromStr for Roots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_taken_for_a_fifth_of_the_chips() {
+        assert!(is_worth(33, 22) && is_worth(5, 4));
+        assert!(!is_worth(7, 6) && !is_worth(1, 1));
+    }
 
     #[test]
     fn roots_are_read_as_they_are_named() {

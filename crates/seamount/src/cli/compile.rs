@@ -61,8 +61,8 @@ pub(super) struct Options {
     #[arg(long)]
     one_layer_per_chip: bool,
     /// Takes the sums of neurons with more inputs in parts, so that slices of more layers share a neurocore, at more
-    /// spikes. Where none of this, --max-part and --roots is given, `latency` and `energy` try several; else sums are
-    /// taken in parts only for which a neurocore has too few input axons.
+    /// spikes. Where none of this, --max-part and --roots is given, `latency` and `energy` try several, and `chips` takes
+    /// sums in parts where that saves a fifth of the chips; else only those for which a neurocore has too few axons.
     #[arg(long, value_name = "N")]
     max_fan_in: Option<NonZeroU32>,
     /// Most inputs of a part; where it is left out, those of --max-fan-in.
