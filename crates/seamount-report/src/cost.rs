@@ -103,14 +103,21 @@ pub struct CostStep {
     pub bound: String,
 }
 
+impl CostMode {
+    /// What people call it.
+    pub(crate) fn name(self, n_streams: u32) -> String {
+        match self {
+            Self::FallThrough => "one text".to_owned(),
+            Self::Pipelined => "a prompt".to_owned(),
+            Self::Streams => format!("{n_streams} texts"),
+        }
+    }
+}
+
 impl CostRow {
     /// What people call it.
     pub(crate) fn name(&self) -> String {
-        match self.mode {
-            CostMode::FallThrough => "one text".to_owned(),
-            CostMode::Pipelined => "a prompt".to_owned(),
-            CostMode::Streams => format!("{} texts", self.n_streams),
-        }
+        self.mode.name(self.n_streams)
     }
 }
 
@@ -123,7 +130,7 @@ impl fmt::Display for Span {
 }
 
 /// Three digits that count.
-fn significant(number: f64) -> String {
+pub(crate) fn significant(number: f64) -> String {
     let decimals = match number.abs() {
         100.0.. => 0,
         10.0.. => 1,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Resource;
+use crate::cost::{CostMode, CostRow};
 use crate::report::{LayerKind, LimitRow, Report, RunsOn};
 use crate::resource::rounded;
 
@@ -22,6 +23,8 @@ pub struct ReportDiff {
     pub parameters: Vec<ValueChange>,
     /// What is used of the system and what a token does, changed or not.
     pub amounts: Vec<AmountChange>,
+    /// What is predicted, changed or not: for each way in which tokens follow each other that both reports have.
+    pub costs: Vec<CostChange>,
     /// Fill of each limit of a neurocore, changed or not.
     pub limits: Vec<LimitChange>,
     /// Layers that changed, in the order of the second report; those that are gone come last.
@@ -61,6 +64,27 @@ pub struct AmountChange {
     pub before: f64,
     /// In the second report.
     pub after: f64,
+}
+
+/// What is predicted in both reports if tokens follow each other in some way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CostChange {
+    /// How tokens follow each other.
+    pub mode: CostMode,
+    /// Texts at the same time.
+    pub n_streams: u32,
+    /// Tokens of all texts a second, in the first report.
+    pub tokens_per_s_before: f64,
+    /// Tokens of all texts a second, in the second report.
+    pub tokens_per_s_after: f64,
+    /// Energy of a token, in the first report.
+    pub mj_per_token_before: f64,
+    /// Energy of a token, in the second report.
+    pub mj_per_token_after: f64,
+    /// What most of the time is spent on, in the first report.
+    pub time_bound_before: String,
+    /// What most of the time is spent on, in the second report.
+    pub time_bound_after: String,
 }
 
 /// A limit of a neurocore in both reports.
@@ -132,6 +156,7 @@ impl Report {
             options: values(self.program.flat_options(), after.program.flat_options()),
             parameters: values(parameters(self), parameters(after)),
             amounts: amounts(self, after),
+            costs: costs(self, after),
             limits: self.limits.iter().zip(&after.limits).map(limit).collect(),
             layers: layers(self, after),
             groups: groups(self, after),
@@ -211,6 +236,27 @@ fn amounts(before: &Report, after: &Report) -> Vec<AmountChange> {
         rows.push(row("hops", before.hops, after.hops));
     }
     rows
+}
+
+fn costs(before: &Report, after: &Report) -> Vec<CostChange> {
+    let rows =
+        |report: &Report| -> Vec<CostRow> { report.cost.as_ref().map(|cost| cost.modes.clone()).unwrap_or_default() };
+    let before = rows(before);
+    let both = rows(after).into_iter().filter_map(|after| {
+        let key = |row: &CostRow| (row.mode, row.n_streams);
+        let before = before.iter().find(|before| key(before) == key(&after))?;
+        Some(CostChange {
+            mode: after.mode,
+            n_streams: after.n_streams,
+            tokens_per_s_before: before.tokens_per_s.value,
+            tokens_per_s_after: after.tokens_per_s.value,
+            mj_per_token_before: before.mj_per_token.value,
+            mj_per_token_after: after.mj_per_token.value,
+            time_bound_before: before.time_bound.clone(),
+            time_bound_after: after.time_bound,
+        })
+    });
+    both.collect()
 }
 
 fn limit((before, after): (&LimitRow, &LimitRow)) -> LimitChange {

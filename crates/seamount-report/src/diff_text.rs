@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::account::count;
+use crate::cost::significant;
 use crate::diff::{AmountChange, DiffSide, ReportDiff, Share, ValueChange};
 use crate::report::RunsOn;
 use crate::table::{Table, counted, flexible, grouped, kib, number, percent, tenths, text};
@@ -22,6 +23,7 @@ impl fmt::Display for ReportDiff {
         values(f, "Options", &self.options)?;
         values(f, "System", &self.parameters)?;
         self.amounts(f)?;
+        self.costs(f)?;
         self.limits(f)?;
         let layers = self.layers.iter().map(|row| (row.name.as_str(), row.runs_on, &row.before, &row.after, 0));
         parts(f, "Layers that changed", "", layers.collect())?;
@@ -44,7 +46,10 @@ impl ReportDiff {
         });
         let same_amounts = self.amounts.iter().all(|row| row.before == row.after);
         let lists = [self.options.len(), self.parameters.len(), self.layers.len(), self.groups.len()];
-        same_limits && same_amounts && lists.iter().all(|&n| n == 0)
+        let same_costs = self.costs.iter().all(|row| {
+            (row.tokens_per_s_before, row.mj_per_token_before) == (row.tokens_per_s_after, row.mj_per_token_after)
+        });
+        same_limits && same_amounts && same_costs && lists.iter().all(|&n| n == 0)
     }
 
     fn amounts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +59,19 @@ impl ReportDiff {
             table.row([label(&row.name), show(row.before), show(row.after), change(row)]);
         }
         lines(f, "Amounts that changed", &table)
+    }
+
+    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new([text(""), number("tokens/s"), number("mJ a token"), text("most of the time is")]);
+        for row in &self.costs {
+            table.row([
+                row.mode.name(row.n_streams),
+                arrow(&significant(row.tokens_per_s_before), &significant(row.tokens_per_s_after)),
+                arrow(&significant(row.mj_per_token_before), &significant(row.mj_per_token_after)),
+                arrow(&row.time_bound_before, &row.time_bound_after),
+            ]);
+        }
+        lines(f, "Predicted", &table)
     }
 
     fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -31,7 +31,9 @@ mod usage;
 
 pub use activity::{Activity, ActivityError, Busiest, CoreCounts, EventCounts, EventKind, PerToken};
 pub use cost::{Basis, Cost, CostMode, CostPart, CostRow, CostStep, Span};
-pub use diff::{AmountChange, DiffSide, GroupChange, LayerChange, LimitChange, ReportDiff, Share, ValueChange};
+pub use diff::{
+    AmountChange, CostChange, DiffSide, GroupChange, LayerChange, LimitChange, ReportDiff, Share, ValueChange,
+};
 pub use explored::{Explored, ExploredPoint, ExploredResult};
 pub use report::{
     ArchSection, ChipLinkRow, ChipRow, CoreRow, EdgeRow, EncodingRow, FullestCore, GroupRow, HostCoreRow, LayerKind,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ten_tokens, two_blocks};
+use common::{cost, ten_tokens, two_blocks};
 use seamount_arch::Arch;
 use seamount_program::{Place, Program};
 use seamount_report::{Report, ReportDiff, RunsOn};
@@ -21,8 +21,8 @@ fn moved() -> Program {
 
 fn diff() -> ReportDiff {
     let (before, after) = (two_blocks(), moved());
-    let before = Report::of(&before).with_activity(ten_tokens(&before));
-    before.diff(&Report::of(&after).with_activity(ten_tokens(&after)))
+    let before = Report::of(&before).with_activity(ten_tokens(&before)).with_cost(cost(1.5));
+    before.diff(&Report::of(&after).with_activity(ten_tokens(&after)).with_cost(cost(2.0)))
 }
 
 #[test]

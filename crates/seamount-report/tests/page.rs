@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{ten_tokens, two_blocks};
+use common::{cost, ten_tokens, two_blocks};
 use seamount_report::{
-    Basis, Cost, CostMode, CostPart, CostRow, CostStep, EventKind, LayerKind, LinkDirection, ParameterStatus, Report,
-    ReportDiff, Resource, RunsOn, SCHEMA_VERSION, Span, WeightEncoding,
+    CostMode, EventKind, LayerKind, LinkDirection, ParameterStatus, Report, ReportDiff, Resource, RunsOn,
+    SCHEMA_VERSION, WeightEncoding,
 };
 use serde_json::Value;
 
@@ -61,45 +61,25 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
 
 fn report() -> Report {
     let program = two_blocks();
-    Report::of(&program).with_file_bytes(1).with_activity(ten_tokens(&program)).with_cost(cost())
+    Report::of(&program).with_file_bytes(1).with_activity(ten_tokens(&program)).with_cost(cost(2.0))
 }
 
 /// A prediction that has a row in each list.
-fn cost() -> Cost {
-    let span = Span { low: 1.0, value: 2.0, high: 3.0 };
-    let basis = Basis { published: 0.25, measured: 0.25, assumed: 0.5 };
-    let part = CostPart { parameter: "time.barrier_ns".to_owned(), share: 1.0, status: "published".to_owned() };
-    let row = CostRow {
-        mode: CostMode::FallThrough,
-        n_streams: 1,
-        steps_per_token: 9,
-        tokens_per_s: span,
-        token_us: span,
-        mj_per_token: span,
-        static_mj: 1.5,
-        dynamic_mj: 0.5,
-        time_bound: "barrier".to_owned(),
-        energy_bound: "static power".to_owned(),
-        time_rests_on: basis,
-        energy_rests_on: basis,
-        time_parts: vec![part],
-    };
-    let steps = vec![CostStep { us: 0.5, bound: "barrier".to_owned() }];
-    Cost { modes: vec![row], prompt_tokens: 500, first_token_us: span, steps }
-}
-
 /// A comparison that has a row in each list.
 fn diff() -> ReportDiff {
     let mut program = two_blocks();
-    let before = Report::of(&program);
+    let before = Report::of(&program).with_cost(cost(2.0));
     program.arch = common::arch("loihi2-vpx");
     program.meta.options.clear();
     program.cores.swap(1, 3);
     let place = program.cores[1].place;
     program.cores[1].place = program.cores[2].place;
     program.cores[2].place = place;
-    let diff = before.diff(&Report::of(&program));
-    assert!(![diff.options.len(), diff.parameters.len(), diff.layers.len(), diff.groups.len()].contains(&0));
+    let diff = before.diff(&Report::of(&program).with_cost(cost(3.0)));
+    assert!(
+        ![diff.costs.len(), diff.options.len(), diff.parameters.len(), diff.layers.len(), diff.groups.len()]
+            .contains(&0)
+    );
     diff
 }
 

@@ -9,7 +9,10 @@ use seamount_microcode::{AccId, Body, PortId, assemble};
 use seamount_program::{
     Core, Dest, Encoding, Group, HOST_OUTPUT, Host, Meta, Place, Program, Routes, Slice, SynapseBlock, rows,
 };
-use seamount_report::{Activity, EventCounts, Explored, ExploredPoint, ExploredResult};
+use seamount_report::{
+    Activity, Basis, Cost, CostMode, CostPart, CostRow, CostStep, EventCounts, Explored, ExploredPoint, ExploredResult,
+    Span,
+};
 
 /// A program under construction.
 pub struct Sketch {
@@ -308,4 +311,28 @@ pub fn explored() -> Explored {
     ];
     let (model, arch) = ("sketch".to_owned(), "loihi2-kapoho-point".to_owned());
     Explored { model, arch, n_prompt_tokens: 500, points }.with_front()
+}
+
+/// A cost by hand, all of whose values are one.
+pub fn cost(value: f64) -> Cost {
+    let span = Span { low: 1.0, value, high: 3.0 };
+    let basis = Basis { published: 0.25, measured: 0.25, assumed: 0.5 };
+    let part = CostPart { parameter: "time.barrier_ns".to_owned(), share: 1.0, status: "published".to_owned() };
+    let row = CostRow {
+        mode: CostMode::FallThrough,
+        n_streams: 1,
+        steps_per_token: 9,
+        tokens_per_s: span,
+        token_us: span,
+        mj_per_token: span,
+        static_mj: 1.5,
+        dynamic_mj: 0.5,
+        time_bound: "barrier".to_owned(),
+        energy_bound: "static power".to_owned(),
+        time_rests_on: basis,
+        energy_rests_on: basis,
+        time_parts: vec![part],
+    };
+    let steps = vec![CostStep { us: 0.5, bound: "barrier".to_owned() }];
+    Cost { modes: vec![row], prompt_tokens: 500, first_token_us: span, steps }
 }
