@@ -156,7 +156,9 @@ const WHOLE: Division = Division { roots: Roots::Shared, max_fan_in: None, max_p
 const PARTS: Division = Division { max_fan_in: NonZeroU32::new(2048), max_part: NonZeroU32::new(512), ..WHOLE };
 /// The same, with roots computed by the output projection's and the gates' neurons.
 const FAST: Division = Division { roots: Roots::Local { max_ops: usize::MAX }, ..PARTS };
-/// The same, with roots computed by the output projection's neurons only, where that costs least.
+/// The same, with only the sums in parts that no core can hold: a step for each layer but the down projection.
+const FEWEST_STEPS: Division = Division { max_fan_in: NonZeroU32::new(4096), ..FAST };
+/// Sums in the same parts, and roots computed by the output projection's neurons only, where that costs least.
 const FRUGAL: Division = Division { roots: Roots::Local { max_ops: 1024 * 1024 }, ..PARTS };
 
 /// What most plans have in common.
@@ -194,7 +196,7 @@ const FASTEST: Plan = Plan {
 };
 
 /// The published mapping, which the others are compared with, then Seamount's own; those of a network follow each other.
-const PLANS: [Plan; 9] = [
+const PLANS: [Plan; 10] = [
     Plan {
         name: "as published",
         flags: "--weights int8 --one-layer-per-chip --head host, and the first group on the host, too",
@@ -221,6 +223,13 @@ const PLANS: [Plan; 9] = [
     Plan { system: Some(1), ..LEAST_ENERGY },
     Plan { system: Some(0), ..FASTEST },
     Plan { system: Some(1), ..FASTEST },
+    Plan {
+        name: "fewest steps, 24 chips",
+        flags: "--head host --objective latency --max-chips 24 --roots local --max-fan-in 4096 --max-part 512",
+        division: FEWEST_STEPS,
+        system: Some(0),
+        ..FASTEST
+    },
     Plan {
         name: "head on chip",
         flags: "--objective energy --max-chips 6 --roots local:1048576 --max-fan-in 2048 --max-part 512",

@@ -89,6 +89,16 @@ impl fmt::Display for Text<'_> {
             let shown = |mapping: &&MappingRow| mapping.made_for.as_ref().is_none_or(|made_for| made_for == system);
             table.extend(mappings.iter().filter(shown).map(|mapping| mapping_row(mapping, at)));
             write!(f, "{}", aligned(&table))?;
+            // Of one text, on any number of chips.
+            let made_for = |mapping: &&MappingRow| mapping.made_for.as_ref() == Some(system) && mapping.n_streams == 1;
+            let most = mappings.iter().filter(made_for).filter_map(|mapping| mapping.most_tokens_per_s);
+            let most = most.fold(0.0, f64::max) / mappings[0].predictions[at].generate.tokens_per_s.value;
+            if most < 2.0 {
+                writeln!(
+                    f,
+                    "  one text: {most:.2} times the published mapping's tokens/s is the most for any of these networks"
+                )?;
+            }
         }
         writeln!(f, "\n\"at most\": what no mapping of the same network on as many chips passes")?;
         writeln!(f, "\nOptions of `seamount compile`")?;
