@@ -64,7 +64,7 @@ fn add_fused_of<const F: usize, const N: usize>(
     let (whole, last) = digits.as_chunks::<N>().0.split_at(n_whole - fours.start);
     let mut ahead = ahead;
     for (four, digits) in (fours.start..).zip(whole) {
-        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
         ahead = ahead.wrapping_add(size_of::<Tile>());
         // SAFETY: four is less than `n_whole`.
         add_products(&mut fields, unsafe { rows.tile(four) }, &masks, digits);

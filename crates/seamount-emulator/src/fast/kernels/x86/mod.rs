@@ -84,8 +84,8 @@ pub(super) fn mul_shr(out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shif
 /// Sources up to which the sums of a field that is not shifted down fit in 32 bits: 192 × 128 for each.
 const MOST_SOURCES: usize = 1 << 16;
 
-/// Half of a first-level cache.
-const ROWS_AT_ONCE_BYTES: usize = 16 << 10;
+/// Most of a first-level cache; the rows after them are fetched to the second level meanwhile, so as not to displace them.
+const ROWS_AT_ONCE_BYTES: usize = 24 << 10;
 
 /// Adds matrix × payloads to `out`, `[row][lane]`.
 pub(super) fn multiply(
