@@ -587,20 +587,8 @@ impl Machine<'_, '_, '_> {
 
     #[inline(always)]
     fn compare(&mut self, ra: usize, src: Src, mask: Option<&[i32]>, compare: impl Fn(i32, i32) -> bool) {
-        let Scratch { registers, spare, flag, .. } = &mut *self.scratch;
-        let a = &registers[ra];
-        match src {
-            Src::Reg(b) => {
-                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
-                    *out = -i32::from(compare(a, b));
-                }
-            }
-            Src::Imm(b) => {
-                for (out, &a) in spare.iter_mut().zip(a) {
-                    *out = -i32::from(compare(a, b));
-                }
-            }
-        }
+        self.plain(ra, src, |a, b| -i32::from(compare(a, b)));
+        let Scratch { spare, flag, .. } = &mut *self.scratch;
         blend(spare, flag, mask);
         std::mem::swap(spare, flag);
     }
