@@ -2,10 +2,10 @@
 
 use std::sync::RwLock;
 
+use super::inputs::Feed;
 use super::kernels::{Kernel, Payloads};
 use super::outbox::Sent;
 use super::part::{NO_PANIC, Part};
-use super::plan::Feed;
 use super::sources::Source;
 
 /// The steps that a stream runs in a block.
@@ -90,13 +90,13 @@ impl Heard {
         for (stream, span) in spans.iter().enumerate() {
             for (at, segment) in feed.segments.iter().enumerate() {
                 let (sent, lag) = sent(at, stream);
-                let n_neurons = sent.payloads.len() / sent.steps.len().max(1);
+                let n_lanes = sent.payloads.len() / sent.steps.len().max(1);
                 for (row, step) in sent.steps.iter().map(|step| step + lag).enumerate() {
                     if !(span.first..span.end()).contains(&step) {
                         continue;
                     }
                     let at = self.rows.binary_search(&(stream, step)).expect("invariant: the row was put there");
-                    let from = &sent.payloads[row * n_neurons + segment.first..][..segment.n];
+                    let from = &sent.payloads[row * n_lanes + segment.first..][..segment.n];
                     let to = &mut payloads.values[at * payloads.n_sources + segment.at..][..segment.n];
                     if one_to_one {
                         to.copy_from_slice(from);

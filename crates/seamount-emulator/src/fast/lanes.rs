@@ -5,36 +5,28 @@
 //! mask, until they meet the others. Each neuron's run depends on nothing but its own lane, so any order of the lanes
 //! gives the reference's integers.
 //!
-//! The number of lanes is a multiple of [`LANES`]; those past the last neuron repeat it, and are never counted.
+//! Each piece of a part begins at a multiple of [`LANES`](super::kernels::LANES); lanes past its last neuron repeat it, and
+//! are never counted.
 
 use std::ops::BitOrAssign;
 
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
 
-use super::kernels::{Factor, Kernel, LANES};
+use super::kernels::{Factor, Kernel};
 use super::outbox::Outbox;
+use super::plan::Piece;
 use crate::error::FaultKind;
 
 /// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
 #[derive(Clone, Debug)]
 pub(super) struct Neurons {
-    pub n: usize,
     pub slots: Vec<Vec<i32>>,
     pub accumulators: Vec<Vec<i32>>,
     /// Whether an accumulator may hold anything but zeros.
     pub is_charged: Vec<bool>,
     /// Whether a slot is known to hold zeros.
     is_zero: Vec<bool>,
-}
-
-/// What a run of all neurons did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Done {
-    pub instructions: u64,
-    pub saturations: u64,
-    /// Whether a slot or an accumulator has another value than before.
-    pub changed: bool,
 }
 
 /// Registers and masks, kept from run to run for their memory.
@@ -68,29 +60,35 @@ struct Machine<'a, 'o, 'p> {
     neurons: &'a mut Neurons,
     scratch: &'a mut Scratch,
     outbox: &'o mut Outbox<'p>,
-    done: Done,
+    /// Instructions that all lanes have executed.
+    n_common: u64,
+    /// Whether a slot or an accumulator has another value than before, if that is watched.
+    changed: bool,
     watch: bool,
 }
 
-/// Lanes, rounded up.
-pub(super) fn padded(n: usize) -> usize {
-    n.next_multiple_of(LANES)
-}
-
 impl Neurons {
-    /// Neurons whose slots hold `slots`, `[neuron, slot]`.
-    pub(super) fn new(n: usize, slots: &[i32], n_slots: usize, n_accumulators: usize) -> Self {
-        let lane = |lane: usize| lane.min(n - 1);
-        let slot = |slot| (0..padded(n)).map(|k| slots[lane(k) * n_slots + slot]).collect();
-        let mut neurons = Self {
-            n,
-            slots: (0..n_slots).map(slot).collect(),
-            accumulators: vec![vec![0; padded(n)]; n_accumulators],
-            is_charged: Vec::new(),
-            is_zero: Vec::new(),
-        };
-        neurons.find_zeros();
-        neurons
+    /// Neurons all of whose slots and accumulators are zero.
+    pub(super) fn new(n_lanes: usize, n_slots: usize, n_accumulators: usize) -> Self {
+        Self {
+            slots: vec![vec![0; n_lanes]; n_slots],
+            accumulators: vec![vec![0; n_lanes]; n_accumulators],
+            is_charged: vec![false; n_accumulators],
+            is_zero: vec![true; n_slots],
+        }
+    }
+
+    /// Takes what the slots and accumulators of a piece hold, `[neuron, slot]` and `[neuron, accumulator]`.
+    pub(super) fn set_piece(&mut self, piece: &Piece, slots: &[i32], accumulators: &[i32]) {
+        for (lanes, values) in [(&mut self.slots, slots), (&mut self.accumulators, accumulators)] {
+            let n_values = lanes.len();
+            for (at, lanes) in lanes.iter_mut().enumerate() {
+                let values = values.iter().skip(at).step_by(n_values);
+                lanes[piece.lanes()].iter_mut().zip(values).for_each(|(lane, value)| *lane = *value);
+                let last = lanes[piece.lanes().end - 1];
+                lanes[piece.spare_lanes()].fill(last);
+            }
+        }
     }
 
     /// Finds out which accumulators and slots hold nothing but zeros.
@@ -105,7 +103,7 @@ impl Neurons {
         !self.is_charged.contains(&true) && slots.iter().all(|&slot| self.is_zero[slot])
     }
 
-    /// Runs the body once. With `watch` it is found out whether anything changed.
+    /// Runs the body once. With `watch` it is found out whether a slot or an accumulator has another value than before.
     #[inline(always)]
     pub(super) fn run(
         &mut self,
@@ -114,12 +112,12 @@ impl Neurons {
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         watch: bool,
-    ) -> Done {
-        scratch.resize(padded(self.n));
+    ) -> bool {
+        scratch.resize(outbox.plan.n_lanes);
         let range = Range { word, min: word.min(), max: word.max() };
-        let mut machine = Machine { range, neurons: self, scratch, outbox, done: Done::default(), watch };
+        let mut machine = Machine { range, neurons: self, scratch, outbox, n_common: 0, changed: false, watch };
         machine.run(instructions);
-        machine.done
+        machine.finish()
     }
 }
 
@@ -158,7 +156,10 @@ impl Machine<'_, '_, '_> {
                 // Lanes that wait are behind; there are none if the lowest address is past the end.
                 return;
             };
-            self.done.instructions += self.count(mask.as_deref());
+            match &mask {
+                None => self.n_common += 1,
+                Some(mask) => self.outbox.count(|events| &mut events.instructions, |lane| mask[lane] != 0),
+            }
             match instr {
                 Instr::JmpC { when, target, max } => {
                     let jumps = self.taking(when, mask.as_deref());
@@ -199,13 +200,19 @@ impl Machine<'_, '_, '_> {
         }
     }
 
-    /// Neurons among the lanes that run.
-    #[inline(always)]
-    fn count(&self, mask: Option<&[i32]>) -> u64 {
-        match mask {
-            None => self.neurons.n as u64,
-            Some(mask) => mask[..self.neurons.n].iter().map(|&on| u64::from(on != 0)).sum(),
+    /// Counts what has been done; whether anything changed.
+    fn finish(self) -> bool {
+        for (piece, events) in self.outbox.plan.pieces.iter().zip(&mut *self.outbox.events) {
+            events.instructions += self.n_common * piece.n_neurons as u64;
         }
+        self.changed
+    }
+
+    /// Counts saturations among the lanes that run.
+    #[cold]
+    fn count_saturations(outbox: &mut Outbox<'_>, mask: Option<&[i32]>, is_lost: impl Fn(usize) -> bool) {
+        let is_running = |lane: usize| mask.is_none_or(|mask| mask[lane] != 0);
+        outbox.count(|events| &mut events.register_saturations, |lane| is_running(lane) && is_lost(lane));
     }
 
     /// The lanes at the lowest address, all others waiting.
@@ -281,7 +288,7 @@ impl Machine<'_, '_, '_> {
 
     /// Counts a jump that has a bound. A lane that has reached it is at fault, and does not jump.
     fn count_jump(&mut self, pc: usize, mask: Option<&[i32]>, max: u16, taking: Taking) -> Taking {
-        let n_lanes = padded(self.neurons.n);
+        let n_lanes = self.outbox.plan.n_lanes;
         let mut jumping = match taking {
             Taking::None => return Taking::None,
             Taking::All => mask.map_or_else(|| vec![-1; n_lanes], <[i32]>::to_vec),
@@ -335,8 +342,8 @@ impl Machine<'_, '_, '_> {
                     *sum = outcome.value;
                 }
                 if lost != 0 {
-                    let outcomes = old.iter().zip(ra).map(|(&a, &b)| semantics::add(word, a, b).saturated);
-                    self.done.saturations += count(outcomes, self.neurons.n, mask);
+                    let is_lost = |lane: usize| semantics::add(word, old[lane], ra[lane]).saturated;
+                    Self::count_saturations(self.outbox, mask, is_lost);
                 }
                 self.store(slot.index(), mask);
                 self.scratch.spare.copy_from_slice(&self.neurons.slots[slot.index()]);
@@ -470,7 +477,7 @@ impl Machine<'_, '_, '_> {
     fn store(&mut self, slot: usize, mask: Option<&[i32]>) {
         let (spare, words) = (&mut self.scratch.spare, &mut self.neurons.slots[slot]);
         blend(spare, words, mask);
-        self.done.changed |= self.watch && spare != words;
+        self.changed |= self.watch && spare != words;
         std::mem::swap(spare, words);
         self.neurons.is_zero[slot] = false;
     }
@@ -487,14 +494,14 @@ impl Machine<'_, '_, '_> {
         }
         let (register, words) = (&mut self.scratch.registers[rd], &mut self.neurons.slots[slot]);
         let (of_register, of_slot) = (&mut self.scratch.is_zero[rd], &mut self.neurons.is_zero[slot]);
-        self.done.changed |= self.watch && !(*of_register && *of_slot) && register != words;
+        self.changed |= self.watch && !(*of_register && *of_slot) && register != words;
         std::mem::swap(register, words);
         std::mem::swap(of_register, of_slot);
     }
 
     #[inline(always)]
     fn read_and_clear(&mut self, rd: usize, acc: usize, mask: Option<&[i32]>) {
-        let Neurons { n, accumulators, is_charged, .. } = &mut *self.neurons;
+        let Neurons { accumulators, is_charged, .. } = &mut *self.neurons;
         if !is_charged[acc] {
             self.scratch.spare.fill(0);
             self.keep(rd, mask);
@@ -510,8 +517,7 @@ impl Machine<'_, '_, '_> {
             *out = value;
         }
         if lost != 0 {
-            let outcomes = sums.iter().map(|&sum| sum < min || sum > max);
-            self.done.saturations += count(outcomes, *n, mask);
+            Self::count_saturations(self.outbox, mask, |lane| sums[lane] < min || sums[lane] > max);
         }
         match mask {
             None => {
@@ -520,7 +526,7 @@ impl Machine<'_, '_, '_> {
             }
             Some(mask) => sums.iter_mut().zip(mask).for_each(|(sum, &on)| *sum &= !on),
         }
-        self.done.changed = true;
+        self.changed = true;
         self.keep(rd, mask);
     }
 
@@ -576,13 +582,13 @@ impl Machine<'_, '_, '_> {
             return;
         }
         let is_lost = |a, b| compute(a, b).1 != L::default();
-        self.done.saturations += match src {
-            Src::Reg(b) => {
-                let lost = a.iter().zip(&registers[b.index()]).map(|(&a, &b)| is_lost(a, b));
-                count(lost, self.neurons.n, mask)
-            }
-            Src::Imm(b) => count(a.iter().map(|&a| is_lost(a, b)), self.neurons.n, mask),
-        };
+        Self::count_saturations(self.outbox, mask, |lane| {
+            let b = match src {
+                Src::Reg(b) => registers[b.index()][lane],
+                Src::Imm(b) => b,
+            };
+            is_lost(a[lane], b)
+        });
     }
 
     #[inline(always)]
@@ -608,16 +614,6 @@ fn blend(new: &mut [i32], old: &[i32], mask: Option<&[i32]>) {
             *new = (*new & on) | (old & !on);
         }
     }
-}
-
-/// Neurons among the lanes that run of which something is true.
-#[inline(always)]
-fn count(lanes: impl Iterator<Item = bool>, n: usize, mask: Option<&[i32]>) -> u64 {
-    let n: u32 = match mask {
-        None => lanes.take(n).map(u32::from).sum(),
-        Some(mask) => lanes.zip(&mask[..n]).map(|(is, &on)| u32::from(is && on != 0)).sum(),
-    };
-    n.into()
 }
 
 #[inline(always)]

@@ -1,10 +1,13 @@
 //! The fast engine: the reference's integers and counts, many at a time.
 //!
 //! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
-//! what neurons hear, `part.rs` what they do with it, `lanes.rs` their microcode, `outbox.rs` what they send, `team.rs` the
+//! what neurons hear, `arrivals.rs` its sums, `part.rs` what neurons do with them, `lanes.rs` their microcode, `outbox.rs` what they send, `team.rs` the
 //! threads, and `kernels/` the loops that take the time.
 
+mod arrivals;
+mod counting;
 mod feed;
+mod inputs;
 mod kernels;
 mod lanes;
 mod outbox;
@@ -25,10 +28,11 @@ use seamount_program::{Host, Program};
 pub use self::kernels::{Kernel, Product};
 pub(crate) use self::plan::most_sent;
 
+use self::counting::PortPlan;
 use self::feed::{Heard, HostSent, Span};
-use self::outbox::{PartFault, Sent, Shown};
+use self::outbox::{PartFault, Record, Sent, Shown};
 use self::part::{Block, NO_PANIC, Part};
-use self::plan::{PartPlan, Plan, PortPlan, Stage};
+use self::plan::{Piece, Plan, Stage};
 use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault};
 use crate::events::Events;
@@ -79,7 +83,7 @@ impl Fast {
         if !kernel.is_available() {
             return Err(EmulatorError::Kernel(kernel));
         }
-        let Some(plan) = Plan::new(program)? else { return Ok(None) };
+        let Some(plan) = Plan::new(program, rayon::current_num_threads())? else { return Ok(None) };
         let n_cores = plan.program.cores.len();
         let stream = Stream {
             step: 0,
@@ -287,8 +291,10 @@ impl Fast {
         }
         for (part_plan, part) in plan.parts.iter().zip(parts) {
             for (((part, stream), span), arrived) in part.iter_mut().zip(&mut *streams).zip(spans).zip(&mut arrived) {
-                stream.events[part_plan.core] += std::mem::take(&mut part.events);
-                stream.step_events[part_plan.core] += std::mem::take(&mut part.last_events);
+                for (piece, counts) in part_plan.pieces.iter().zip(&mut part.counts) {
+                    stream.events[piece.core] += std::mem::take(&mut counts.events);
+                    stream.step_events[piece.core] += std::mem::take(&mut counts.last_events);
+                }
                 for (port, sent) in part_plan.ports.iter().zip(&part.sent) {
                     count_arrivals(port, sent, 1, span, arrived);
                 }
@@ -318,7 +324,7 @@ impl Fast {
                 for (port, sent) in
                     plan.ports.iter().zip(&part[stream].sent).filter(|(port, _)| !port.outputs.is_empty())
                 {
-                    let rows = sent.payloads.chunks_exact(plan.n_neurons);
+                    let rows = sent.payloads.chunks_exact(plan.n_lanes);
                     for (step, payloads) in sent.steps.iter().zip(rows) {
                         let Ok(at) = span.due.binary_search(step) else { continue };
                         for run in &port.outputs {
@@ -362,17 +368,16 @@ impl Fast {
             .enumerate()
             .flat_map(|(part, streams)| streams[0].records.drain(..).map(move |record| (part, record)))
             .collect();
-        let place = |part: usize, step, neuron: usize, order| {
-            let PartPlan { core, slice, first_in_slice, .. } = plan.parts[part];
-            (step, core, slice, first_in_slice + neuron, order)
+        let place = |part: usize, record: &Record| {
+            (record.step, plan.piece(part, record.lane).location(record.lane), record.order)
         };
-        records.sort_by_key(|&(part, record)| place(part, record.step, record.neuron, record.order));
-        let end = fault.map(|(part, fault)| place(part, fault.step, fault.neuron, fault.order));
+        records.sort_by_cached_key(|(part, record)| place(*part, record));
+        let end = fault.map(|(_, fault)| (fault.step, fault.location, fault.order));
         for (part, record) in records {
-            if end.is_some_and(|end| place(part, record.step, record.neuron, record.order) >= end) {
+            if end.is_some_and(|end| place(part, &record) >= end) {
                 break;
             }
-            let site = plan.site(part, record.step, record.neuron);
+            let site = plan.site(part, record.step, record.lane);
             match record.what {
                 Shown::Spike(port, payload) => observer.spike(site, port, payload),
                 Shown::Probe(probe, value) => {
@@ -394,7 +399,7 @@ impl Block<'_> {
         {
             for part in stage.parts.clone() {
                 let Some(fault) = self.parts[part].read().expect(NO_PANIC)[stream].fault else { continue };
-                if earliest.is_none_or(|(at, other)| self.plan.order(part, &fault) < self.plan.order(at, &other)) {
+                if earliest.is_none_or(|(_, other)| (fault.step, fault.location) < (other.step, other.location)) {
                     *earliest = Some((part, fault));
                 }
             }
@@ -419,20 +424,19 @@ impl Plan {
         fits.count()
     }
 
-    fn site(&self, part: usize, step: u64, neuron: usize) -> Site {
-        let PartPlan { core, group, first_neuron, .. } = self.parts[part];
-        let number = |n: usize| u32::try_from(n).expect("invariant: cores and neurons have 32 bits");
-        Site { step, core: number(core), group, neuron: first_neuron + number(neuron) }
+    fn piece(&self, part: usize, lane: usize) -> &Piece {
+        self.parts[part].piece_at(lane).expect("invariant: what happens is some neuron's")
     }
 
-    /// What makes one fault earlier than another.
-    fn order(&self, part: usize, fault: &PartFault) -> (u64, usize, usize, usize) {
-        let PartPlan { core, slice, first_in_slice, .. } = self.parts[part];
-        (fault.step, core, slice, first_in_slice + fault.neuron)
+    fn site(&self, part: usize, step: u64, lane: usize) -> Site {
+        let piece = self.piece(part, lane);
+        let number = |n: usize| u32::try_from(n).expect("invariant: cores and neurons have 32 bits");
+        let neuron = piece.first_neuron + number(lane - piece.first_lane);
+        Site { step, core: number(piece.core), group: self.parts[part].group, neuron }
     }
 
     fn fault(&self, part: usize, fault: &PartFault) -> Fault {
-        let Site { step, core, group, neuron } = self.site(part, fault.step, fault.neuron);
+        let Site { step, core, group, neuron } = self.site(part, fault.step, fault.lane);
         Fault { step, core, group, neuron, pc: fault.pc, kind: fault.kind }
     }
 }

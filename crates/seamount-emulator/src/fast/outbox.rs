@@ -2,7 +2,8 @@
 
 use seamount_microcode::{PortId, ProbeId};
 
-use super::plan::PortPlan;
+use super::counting::PortPlan;
+use super::plan::{Location, PartPlan};
 use crate::error::FaultKind;
 use crate::events::Events;
 
@@ -13,7 +14,7 @@ pub(super) struct Sent {
     pub steps: Vec<u64>,
     /// Messages of each class of routes, `[row][class]`.
     pub counts: Vec<u32>,
-    /// Payloads, zero where nothing was sent, `[row][neuron]`.
+    /// Payloads, zero where nothing was sent, `[row][lane]`; those of lanes that are nobody's mean nothing.
     pub payloads: Vec<i32>,
 }
 
@@ -21,7 +22,9 @@ pub(super) struct Sent {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PartFault {
     pub step: u64,
-    pub neuron: usize,
+    pub lane: usize,
+    /// Where the neuron is.
+    pub location: Location,
     /// Effects of the neuron before the fault.
     pub order: u32,
     pub pc: usize,
@@ -32,7 +35,7 @@ pub(super) struct PartFault {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub step: u64,
-    pub neuron: usize,
+    pub lane: usize,
     /// Ascending within the neuron's run.
     pub order: u32,
     pub what: Shown,
@@ -46,14 +49,14 @@ pub(super) enum Shown {
 
 /// Where the spikes and probes of a part go in one step.
 pub(super) struct Outbox<'p> {
-    pub ports: &'p [PortPlan],
-    pub n_neurons: usize,
+    pub plan: &'p PartPlan,
     pub payload_bits: u32,
     pub step: u64,
     /// Whether logits are due.
     pub is_due: bool,
     pub sent: &'p mut [Sent],
-    pub events: Events,
+    /// What is counted in the step, by piece.
+    pub events: &'p mut [Events],
     pub fault: &'p mut Option<PartFault>,
     /// What observers are told, if there are any.
     pub records: Option<&'p mut Vec<Record>>,
@@ -64,16 +67,15 @@ impl Outbox<'_> {
     /// `SPIKE` of all lanes that run.
     #[inline(always)]
     pub(super) fn spike(&mut self, port: PortId, values: &[i32], mask: Option<&[i32]>, pc: usize) {
-        let values = &values[..self.n_neurons];
         let masked: Vec<i32>;
-        let (payloads, n_running) = match mask {
-            None => (values, values.len()),
+        let payloads = match mask {
+            None => values,
             Some(mask) => {
                 masked = values.iter().zip(mask).map(|(&value, &on)| value & on).collect();
-                (masked.as_slice(), mask[..values.len()].iter().filter(|&&on| on != 0).count())
+                masked.as_slice()
             }
         };
-        let plan = &self.ports[port.index()];
+        let plan = &self.plan.ports[port.index()];
         self.check(plan, payloads, pc);
         if self.records.is_some() {
             let shown = payloads.iter().map(|&payload| (payload != 0).then_some(Shown::Spike(port, payload)));
@@ -84,15 +86,18 @@ impl Outbox<'_> {
         let is_first = sent.steps.last() != Some(&self.step);
         let mut n_sent = 0;
         for class in &plan.classes {
-            let n = count_nonzero(&payloads[class.neurons.clone()]);
+            let lanes = class.neurons.clone();
+            let n = count_nonzero(&payloads[lanes.clone()]);
+            let n_running = mask.map_or(lanes.len() as u64, |mask| count_nonzero(&mask[lanes]));
+            let events = &mut self.events[class.piece];
+            events.spikes += n;
+            events.zero_payloads += n_running - n;
+            events.messages += n * class.n_messages;
+            events.hops += n * class.hops;
+            events.chip_crossings += n * class.chip_crossings;
             n_sent += n;
-            self.events.messages += n * class.n_messages;
-            self.events.hops += n * class.hops;
-            self.events.chip_crossings += n * class.chip_crossings;
             sent.counts.push(u32::try_from(n).expect("invariant: a slice has at most 65536 neurons"));
         }
-        self.events.spikes += n_sent;
-        self.events.zero_payloads += n_running as u64 - n_sent;
         if n_sent == 0 || !plan.leads_anywhere() {
             sent.counts.truncate(first_count);
         } else if is_first {
@@ -115,17 +120,24 @@ impl Outbox<'_> {
             let shown = |(lane, &value): (usize, &i32)| {
                 mask.is_none_or(|mask| mask[lane] != 0).then_some(Shown::Probe(probe, value))
             };
-            self.record(values[..self.n_neurons].iter().enumerate().map(shown));
+            self.record(values.iter().enumerate().map(shown));
         }
     }
 
     /// Notes the fault of a lane, if it is the first neuron at fault, and the neuron's first.
     pub(super) fn fault(&mut self, lane: usize, pc: usize, kind: FaultKind) {
-        let is_earlier = self.fault.is_none_or(|fault| lane < fault.neuron);
-        if lane < self.n_neurons && is_earlier {
+        let Some(location) = self.plan.piece_at(lane).map(|piece| piece.location(lane)) else { return };
+        if self.fault.is_none_or(|fault| location < fault.location) {
             // A spike that reaches the host when it should not was seen before.
             let order = self.order + u32::from(matches!(kind, FaultKind::StrayOutput { .. }));
-            *self.fault = Some(PartFault { step: self.step, neuron: lane, order, pc, kind });
+            *self.fault = Some(PartFault { step: self.step, lane, location, order, pc, kind });
+        }
+    }
+
+    /// Counts the lanes of each piece for which something is true.
+    pub(super) fn count(&mut self, what: impl Fn(&mut Events) -> &mut u64, is_so: impl Fn(usize) -> bool) {
+        for (piece, events) in self.plan.pieces.iter().zip(&mut *self.events) {
+            *what(events) += piece.lanes().filter(|&lane| is_so(lane)).count() as u64;
         }
     }
 
@@ -149,11 +161,12 @@ impl Outbox<'_> {
     }
 
     fn record(&mut self, shown: impl Iterator<Item = Option<Shown>>) {
-        let (step, order) = (self.step, self.order);
+        let Self { plan, step, order, .. } = *self;
         self.order += 1;
         let records = self.records.as_deref_mut().expect("invariant: only asked where there are records");
-        let numbered = shown.enumerate().filter_map(|(neuron, what)| Some((neuron, what?)));
-        records.extend(numbered.map(|(neuron, what)| Record { step, neuron, order, what }));
+        let numbered = shown.enumerate().filter_map(|(lane, what)| Some((lane, what?)));
+        let of_neurons = numbered.filter(|&(lane, _)| plan.piece_at(lane).is_some());
+        records.extend(of_neurons.map(|(lane, what)| Record { step, lane, order, what }));
     }
 }
 

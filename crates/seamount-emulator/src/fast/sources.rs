@@ -2,6 +2,7 @@
 
 use seamount_program::{Dest, HOST_OUTPUT, Program, SynapseBlock};
 
+use super::plan::Piece;
 use crate::image::index;
 
 /// No source.
@@ -55,11 +56,11 @@ pub(super) struct Found {
     end: u32,
 }
 
-/// The same with the neurons counted in a part.
+/// The same with the neurons counted by the lanes of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Segment {
     pub source: Source,
-    /// The first neuron.
+    /// The first lane.
     pub first: usize,
     /// Where it stands in the feed.
     pub at: usize,
@@ -76,8 +77,8 @@ pub(super) enum Source {
 
 /// Where the neurons of each slice went.
 pub(super) struct Whereabouts {
-    /// `[core][slice]`: first neuron, neurons, part.
-    parts: Vec<Vec<Vec<(usize, usize, usize)>>>,
+    /// `[core][slice]`: pieces and their parts.
+    parts: Vec<Vec<Vec<(Piece, usize)>>>,
 }
 
 impl Sources {
@@ -256,8 +257,8 @@ impl Whereabouts {
         Self { parts: program.cores.iter().map(|core| vec![Vec::new(); core.slices.len()]).collect() }
     }
 
-    pub(super) fn insert(&mut self, core: usize, slice: usize, first: usize, n: usize, part: usize) {
-        self.parts[core][slice].push((first, n, part));
+    pub(super) fn insert(&mut self, part: usize, piece: &Piece) {
+        self.parts[piece.core][piece.slice].push((piece.clone(), part));
     }
 
     /// A segment by the parts that its neurons are in.
@@ -267,12 +268,13 @@ impl Whereabouts {
             Origin::Embedding => vec![Segment { source: Source::Embedding, first, at, n }],
             Origin::Tick => vec![Segment { source: Source::Tick, first, at, n }],
             Origin::Slice { core, slice, port } => {
-                let parts = self.parts[core][slice].iter().filter_map(|&(part_first, part_n, part)| {
-                    let (from, to) = (first.max(part_first), (first + n).min(part_first + part_n));
+                let parts = self.parts[core][slice].iter().filter_map(|&(ref piece, part)| {
+                    let (piece_first, piece_end) = (piece.first_in_slice, piece.first_in_slice + piece.n_neurons);
+                    let (from, to) = (first.max(piece_first), (first + n).min(piece_end));
                     let source = Source::Part(part, port);
                     (from < to).then(|| Segment {
                         source,
-                        first: from - part_first,
+                        first: from - piece_first + piece.first_lane,
                         at: at + from - first,
                         n: to - from,
                     })

@@ -1,6 +1,8 @@
 //! A stream's state, given away and taken over.
 
-use super::plan::PartPlan;
+use itertools::Itertools as _;
+
+use super::plan::Piece;
 use super::{Fast, HostSent, Part, embedding, send_from_host};
 use crate::events::Events;
 use crate::image::index;
@@ -11,9 +13,10 @@ impl Fast {
     /// What a slot of a slice's neurons holds, in the first stream.
     pub(crate) fn slot_values(&self, core: usize, slice: usize, slot: usize) -> Vec<i32> {
         let parts = self.plan.parts.iter().zip(&self.parts);
-        let mut parts: Vec<_> = parts.filter(|(plan, _)| (plan.core, plan.slice) == (core, slice)).collect();
-        parts.sort_by_key(|(plan, _)| plan.first_in_slice);
-        parts.iter().flat_map(|(plan, part)| &part[0].neurons.slots[slot][..plan.n_neurons]).copied().collect()
+        let pieces = parts.flat_map(|(plan, part)| plan.pieces.iter().map(move |piece| (piece, part)));
+        let mut pieces: Vec<_> = pieces.filter(|(piece, _)| (piece.core, piece.slice) == (core, slice)).collect();
+        pieces.sort_by_key(|(piece, _)| piece.first_in_slice);
+        pieces.iter().flat_map(|(piece, part)| &part[0].neurons.slots[slot][piece.lanes()]).copied().collect()
     }
 
     /// What a stream remembers.
@@ -35,18 +38,23 @@ impl Fast {
         }
         for (part_plan, part) in plan.parts.iter().zip(parts) {
             let part = &part[stream];
-            let slice = &mut snapshot.cores[part_plan.core].slices[part_plan.slice];
-            copy(part_plan, &part.neurons.slots, &mut slice.slots);
-            copy(part_plan, &part.neurons.accumulators, &mut slice.accumulators);
+            for piece in &part_plan.pieces {
+                let slice = &mut snapshot.cores[piece.core].slices[piece.slice];
+                copy(piece, &part.neurons.slots, &mut slice.slots);
+                copy(piece, &part.neurons.accumulators, &mut slice.accumulators);
+            }
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
-                let first = source(self, &first_sources, part_plan, port);
                 let n_classes = port_plan.classes.len();
                 for (row, &step) in sent.steps.iter().enumerate().filter(|&(_, &step)| step < text.step) {
                     let age = text.step - 1 - step;
-                    let payloads = &sent.payloads[row * part_plan.n_neurons..][..part_plan.n_neurons];
-                    for (source, &payload) in (first..).zip(payloads).filter(|&(_, &payload)| payload != 0) {
-                        if age < reach.sources[part_plan.core][source] as u64 {
-                            snapshot.cores[part_plan.core].add_spike(step, source, payload.into());
+                    let payloads = &sent.payloads[row * part_plan.n_lanes..][..part_plan.n_lanes];
+                    for piece in &part_plan.pieces {
+                        let sources = source(self, &first_sources, piece, port)..;
+                        let payloads = sources.zip(&payloads[piece.lanes()]).filter(|&(_, &payload)| payload != 0);
+                        for (source, &payload) in payloads {
+                            if age < reach.sources[piece.core][source] as u64 {
+                                snapshot.cores[piece.core].add_spike(step, source, payload.into());
+                            }
                         }
                     }
                     let counts = &sent.counts[row * n_classes..][..n_classes];
@@ -85,30 +93,36 @@ impl Fast {
         let mut restored = Vec::with_capacity(plan.parts.len());
         for part_plan in &plan.parts {
             let mut part = Part::new(plan, part_plan);
-            let core = &snapshot.cores[part_plan.core];
-            let slice = &core.slices[part_plan.slice];
-            paste(part_plan, &slice.slots, &mut part.neurons.slots);
-            paste(part_plan, &slice.accumulators, &mut part.neurons.accumulators);
+            for piece in &part_plan.pieces {
+                let slice = &snapshot.cores[piece.core].slices[piece.slice];
+                let of_piece = |values: &'_ [i32], n_values: usize| values[piece.first_in_slice * n_values..].to_vec();
+                let slots = of_piece(&slice.slots, part.neurons.slots.len());
+                let accumulators = of_piece(&slice.accumulators, part.neurons.accumulators.len());
+                part.neurons.set_piece(piece, &slots, &accumulators);
+            }
             part.neurons.find_zeros();
             restored.push(part);
         }
         for (part_plan, part) in plan.parts.iter().zip(&mut restored) {
-            let core = &snapshot.cores[part_plan.core];
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&mut part.sent).enumerate() {
-                let first = source(self, &first_sources, part_plan, port);
-                let sources = first..first + part_plan.n_neurons;
-                for (&(step, source), &payload) in
-                    core.spikes.iter().filter(|((_, source), _)| sources.contains(source))
-                {
+                let spikes = part_plan.pieces.iter().flat_map(|piece| {
+                    let first = source(self, &first_sources, piece, port);
+                    let spikes = &snapshot.cores[piece.core].spikes;
+                    spikes.iter().filter_map(move |(&(step, source), &payload)| {
+                        let lane = piece.first_lane + source.checked_sub(first)?;
+                        piece.lanes().contains(&lane).then_some((step, lane, payload))
+                    })
+                });
+                for (step, lane, payload) in spikes.sorted() {
                     if sent.steps.last() != Some(&step) {
                         sent.steps.push(step);
                         // What they cost on arrival is in `arriving_ops`.
                         sent.counts.resize(sent.counts.len() + port_plan.classes.len(), 0);
-                        sent.payloads.resize(sent.payloads.len() + part_plan.n_neurons, 0);
+                        sent.payloads.resize(sent.payloads.len() + part_plan.n_lanes, 0);
                     }
-                    let row = sent.payloads.len() - part_plan.n_neurons;
+                    let row = sent.payloads.len() - part_plan.n_lanes;
                     let payload = i32::try_from(payload);
-                    sent.payloads[row + source - first] =
+                    sent.payloads[row + lane] =
                         payload.expect("invariant: this engine's programs send sums of 32 bits");
                 }
             }
@@ -135,28 +149,17 @@ fn first_sources(fast: &Fast) -> Vec<Vec<usize>> {
     program.cores.iter().map(of_core).collect()
 }
 
-/// The number of a part's first source of a port.
-fn source(fast: &Fast, first_sources: &[Vec<usize>], part: &PartPlan, port: usize) -> usize {
-    let n_neurons = index(fast.plan.program.cores[part.core].slices[part.slice].n_neurons);
-    first_sources[part.core][part.slice] + port * n_neurons + part.first_in_slice
+/// The number of a piece's first source of a port.
+fn source(fast: &Fast, first_sources: &[Vec<usize>], piece: &Piece, port: usize) -> usize {
+    let n_neurons = index(fast.plan.program.cores[piece.core].slices[piece.slice].n_neurons);
+    first_sources[piece.core][piece.slice] + port * n_neurons + piece.first_in_slice
 }
 
 /// From `[value][lane]` of a part to `[neuron, value]` of its slice.
-fn copy(part: &PartPlan, lanes: &[Vec<i32>], slice: &mut [i32]) {
+fn copy(piece: &Piece, lanes: &[Vec<i32>], slice: &mut [i32]) {
     let n_values = lanes.len();
     for (at, lanes) in lanes.iter().enumerate() {
-        let values = slice.iter_mut().skip(part.first_in_slice * n_values + at).step_by(n_values);
-        values.zip(&lanes[..part.n_neurons]).for_each(|(value, lane)| *value = *lane);
-    }
-}
-
-/// The other way; lanes past the last neuron repeat it.
-fn paste(part: &PartPlan, slice: &[i32], lanes: &mut [Vec<i32>]) {
-    let n_values = lanes.len();
-    for (at, lanes) in lanes.iter_mut().enumerate() {
-        let values = slice.iter().skip(part.first_in_slice * n_values + at).step_by(n_values);
-        lanes.iter_mut().zip(values.take(part.n_neurons)).for_each(|(lane, value)| *lane = *value);
-        let last = lanes[part.n_neurons - 1];
-        lanes[part.n_neurons..].fill(last);
+        let values = slice.iter_mut().skip(piece.first_in_slice * n_values + at).step_by(n_values);
+        values.zip(&lanes[piece.lanes()]).for_each(|(value, lane)| *value = *lane);
     }
 }

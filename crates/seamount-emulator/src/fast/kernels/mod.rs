@@ -31,10 +31,11 @@ pub(super) use self::payloads::Payloads;
 
 use self::matrix::{Chunk, Shape};
 use self::payloads::Digit;
-use super::lanes::{Done, Neurons, Scratch};
+use super::arrivals::Arrivals;
+use super::lanes::{Neurons, Scratch};
 use super::outbox::Outbox;
-use super::part::{Arrivals, Part};
-use super::plan::Plan;
+use super::part::Part;
+use super::plan::{PartPlan, Plan};
 
 /// Lanes of a tile. Neurons are rounded up to as many.
 pub(super) const LANES: usize = 16;
@@ -76,6 +77,18 @@ pub(super) struct Tile([u32; LANES]);
 /// What 16 lanes sum up to, by field.
 type Sums = [[i32; LANES]; MOST_FIELDS];
 
+/// Where sums are added to.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    /// `[row][lane]`
+    pub sums: &'a mut [i32],
+    pub n_lanes: usize,
+    /// The lane of the matrix's first neuron.
+    pub first_lane: usize,
+    /// Which of the rows those of the payloads are.
+    pub rows: &'a [usize],
+}
+
 /// The tiles of a chunk, and its sums; kept from part to part for their memory.
 #[derive(Debug, Default)]
 pub(super) struct Panel {
@@ -114,23 +127,26 @@ impl Kernel {
         }
     }
 
-    /// Adds matrix × payloads to `out`, `[row][lane]`, where a row has the matrix's neurons rounded up to [`LANES`].
+    /// Adds matrix × payloads to `out`. There the matrix's neurons, rounded up to [`LANES`], are its own.
     ///
     /// `next` is what will probably be multiplied next.
     ///
     /// # Panics
-    /// If the matrix has other sources than the payloads, or `out` other rows.
+    /// If the matrix has other sources than the payloads, or there is no room for its sums.
     pub(super) fn multiply(
         self,
         matrix: &Matrix,
         payloads: &Payloads,
         next: Option<&Matrix>,
         panel: &mut Panel,
-        out: &mut [i32],
+        out: Target<'_>,
     ) {
+        let mut out = out;
         assert_eq!(matrix.n_sources, payloads.n_sources, "a matrix and its payloads have the same sources");
-        let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
-        assert_eq!(out.len(), payloads.n_rows() * n_lanes, "a matrix and its sums have the same neurons");
+        let end_lane = out.first_lane + matrix.n_neurons.next_multiple_of(LANES);
+        assert!(end_lane <= out.n_lanes, "the sums have room for all neurons");
+        assert_eq!(out.rows.len(), payloads.n_rows(), "each row of payloads has its sums");
+        let out = &mut out;
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::multiply(self, matrix, payloads, next, panel, out),
@@ -159,16 +175,16 @@ impl Kernel {
         }
     }
 
-    /// Adds what arrives at a part in a row to its accumulators; returns how many overflowed.
-    pub(super) fn receive(self, part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 {
+    /// Adds what arrives at a part in a row to its accumulators.
+    pub(super) fn receive(self, part: &mut Part, plan: &Plan, of_part: &PartPlan, arrivals: &Arrivals, row: usize) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::receive(self, part, plan, arrivals, row),
-            _ => part.receive(plan, arrivals, row),
+            Self::Avx2 | Self::Avx512 => x86::receive(self, part, plan, of_part, arrivals, row),
+            _ => part.receive(plan, of_part, arrivals, row),
         }
     }
 
-    /// Runs the neurons of a part once.
+    /// Runs the neurons of a part once. With `watch` it is found out whether a slot or an accumulator changed.
     pub(super) fn run_neurons(
         self,
         neurons: &mut Neurons,
@@ -177,7 +193,7 @@ impl Kernel {
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         watch: bool,
-    ) -> Done {
+    ) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, watch),
@@ -193,6 +209,7 @@ pub struct Product {
     payloads: Payloads,
     panel: Panel,
     out: Vec<i32>,
+    rows: Vec<usize>,
 }
 
 impl Product {
@@ -203,7 +220,7 @@ impl Product {
         let mut payloads = Payloads::default();
         (payloads.n_sources, payloads.values) = (n_sources, values);
         let out = vec![0; n_rows * n_neurons.next_multiple_of(LANES)];
-        Self { matrix, payloads, panel: Panel::default(), out }
+        Self { matrix, payloads, panel: Panel::default(), out, rows: (0..n_rows).collect() }
     }
 
     /// Works the payloads' digits out.
@@ -213,19 +230,22 @@ impl Product {
 
     /// Adds the product to what is there.
     pub fn multiply(&mut self, kernel: Kernel) -> &[i32] {
-        kernel.multiply(&self.matrix, &self.payloads, None, &mut self.panel, &mut self.out);
+        let n_lanes = self.matrix.n_neurons.next_multiple_of(LANES);
+        let out = Target { sums: &mut self.out, n_lanes, first_lane: 0, rows: &self.rows };
+        kernel.multiply(&self.matrix, &self.payloads, None, &mut self.panel, out);
         &self.out
     }
 }
 
 /// Adds the sums of some digits of payloads, the first of which is `first`, to `out`.
 #[inline(always)]
-fn add(matrix: &Matrix, payloads: &Payloads, chunk: Chunk, first: usize, sums: &[Sums], out: &mut [i32]) {
-    let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
+fn add(matrix: &Matrix, payloads: &Payloads, chunk: Chunk, first: usize, sums: &[Sums], out: &mut Target<'_>) {
+    let end_lane = out.first_lane + matrix.n_neurons.next_multiple_of(LANES);
     for (&Digit { row, place }, sums) in payloads.multiplied[first..].iter().zip(sums) {
         let excess = if place == 0 { payloads.excess(matrix.kind, row) } else { 0 };
         let shift = 8 * place;
-        let out = &mut out[row * n_lanes + chunk.first_neuron..(row + 1) * n_lanes];
+        let of_row = &mut out.sums[out.rows[row] * out.n_lanes..][..end_lane];
+        let out = &mut of_row[out.first_lane + chunk.first_neuron..];
         let put = |out: &mut i32, sum: i32| *out = out.wrapping_add((sum << shift).wrapping_sub(excess));
         match chunk.shape {
             Shape::FourFields => {

@@ -5,13 +5,13 @@
 use std::arch::aarch64::*;
 
 use super::matrix::{Matrix, Shape};
-use super::{LANES, MOST_FIELDS, Panel, Payloads, Tile, add, portable};
+use super::{LANES, MOST_FIELDS, Panel, Payloads, Target, Tile, add, portable};
 
 /// Lanes of a vector.
 const QUARTER: usize = 4;
 
 /// Adds matrix × payloads to `out`, `[row][lane]`.
-pub(super) fn multiply(matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut [i32]) {
+pub(super) fn multiply(matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut Target<'_>) {
     for chunk in matrix.chunks() {
         if chunk.shape == Shape::Bytes {
             // Unsigned bytes times signed ones are more than NEON multiplies at once.

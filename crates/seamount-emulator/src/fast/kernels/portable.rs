@@ -1,10 +1,10 @@
 //! The kernels in plain Rust: what the others must equal, and what runs where they cannot.
 
 use super::matrix::{Matrix, Shape};
-use super::{LANES, MOST_FIELDS, Panel, Payloads, Sums, Tile, add};
+use super::{LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add};
 
 /// Adds matrix × payloads to `out`.
-pub(super) fn multiply(matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut [i32]) {
+pub(super) fn multiply(matrix: &Matrix, payloads: &Payloads, panel: &mut Panel, out: &mut Target<'_>) {
     for chunk in matrix.chunks() {
         panel.tiles.clear();
         panel.tiles.extend((0..matrix.n_fours()).map(|four| matrix.tile(chunk, four)));

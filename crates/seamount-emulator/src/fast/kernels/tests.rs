@@ -81,9 +81,16 @@ fn check(kernel: Kernel, matrix: &Matrix, weights: &[Vec<i8>], rows: &[Vec<i32>]
     }
     let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
     let payloads = prepared(kernel, rows, weights.len());
-    let mut out = vec![7; rows.len() * n_lanes];
-    kernel.multiply(matrix, &payloads, None, &mut Panel::default(), &mut out);
-    let found: Vec<&[i32]> = out.chunks_exact(n_lanes).map(|row| &row[..weights[0].len()]).collect();
+    // The rows the other way round, among lanes that are others'.
+    let places: Vec<usize> = (0..rows.len()).rev().collect();
+    let mut sums = vec![7; rows.len() * (n_lanes + 3 * LANES)];
+    let target = Target { sums: &mut sums, n_lanes: n_lanes + 3 * LANES, first_lane: 2 * LANES, rows: &places };
+    kernel.multiply(matrix, &payloads, None, &mut Panel::default(), target);
+    let of_rows = sums.chunks_exact(n_lanes + 3 * LANES).rev();
+    let (before, found): (Vec<&[i32]>, Vec<&[i32]>) = of_rows.map(|row| row.split_at(2 * LANES)).unzip();
+    let others = before.iter().copied().chain(found.iter().map(|row| &row[n_lanes..])).flatten();
+    assert!(others.copied().all(|sum| sum == 7), "{kernel:?}");
+    let found: Vec<&[i32]> = found.iter().map(|row| &row[..weights[0].len()]).collect();
     assert_eq!(found, expected(weights, rows), "{kernel:?}");
 }
 

@@ -9,11 +9,12 @@ use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
 use super::matrix::{Chunk, Matrix, Shape};
-use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Tile, add, portable};
-use crate::fast::lanes::{Done, Neurons, Scratch};
+use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add, portable};
+use crate::fast::arrivals::Arrivals;
+use crate::fast::lanes::{Neurons, Scratch};
 use crate::fast::outbox::Outbox;
-use crate::fast::part::{Arrivals, Part};
-use crate::fast::plan::Plan;
+use crate::fast::part::Part;
+use crate::fast::plan::{PartPlan, Plan};
 
 /// Compiles a portable kernel for each kind of processor, and calls the one for this processor.
 macro_rules! compiled_for_each {
@@ -51,12 +52,12 @@ compiled_for_each! {
         chunk: Chunk,
         first: usize,
         sums: &[Sums],
-        out: &mut [i32]
+        out: &mut Target<'_>
     ) = add
 }
 
 compiled_for_each! {
-    fn receive(part: &mut Part, plan: &Plan, arrivals: &Arrivals, row: usize) -> u64 = Part::receive
+    fn receive(part: &mut Part, plan: &Plan, of_part: &PartPlan, arrivals: &Arrivals, row: usize) = Part::receive
 }
 
 compiled_for_each! {
@@ -67,7 +68,7 @@ compiled_for_each! {
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         watch: bool
-    ) -> Done = Neurons::run
+    ) -> bool = Neurons::run
 }
 
 /// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
@@ -87,14 +88,14 @@ const MOST_SOURCES: usize = 1 << 16;
 /// Most of a first-level cache; the rows after them are fetched to the second level meanwhile, so as not to displace them.
 const ROWS_AT_ONCE_BYTES: usize = 24 << 10;
 
-/// Adds matrix × payloads to `out`, `[row][lane]`.
+/// Adds matrix × payloads to `out`.
 pub(super) fn multiply(
     kernel: Kernel,
     matrix: &Matrix,
     payloads: &Payloads,
     next: Option<&Matrix>,
     panel: &mut Panel,
-    out: &mut [i32],
+    out: &mut Target<'_>,
 ) {
     assert!(kernel.is_available(), "a kernel of another processor");
     let is_vector = matches!(kernel, Kernel::Avx2 | Kernel::Avx512);
@@ -131,7 +132,7 @@ pub(super) fn multiply(
 
 /// Few digits are multiplied while the tiles are made, some rows at a time: so that each row comes from memory once for all
 /// of its chunks. Meanwhile the rows that come after them are fetched, at the end those of the `next` matrix.
-fn multiply_few(matrix: &Matrix, payloads: &Payloads, next: Option<&Matrix>, panel: &mut Panel, out: &mut [i32]) {
+fn multiply_few(matrix: &Matrix, payloads: &Payloads, next: Option<&Matrix>, panel: &mut Panel, out: &mut Target<'_>) {
     let n_fours = matrix.n_fours();
     let n_pieces = (4 * n_fours * matrix.stride()).div_ceil(ROWS_AT_ONCE_BYTES).max(1);
     let fours_at_once = n_fours.div_ceil(n_pieces).max(1);

@@ -1,0 +1,243 @@
+//! What arrives at a part in a block of steps: payloads times weights.
+
+use seamount_arch::Overflow;
+use seamount_microcode::semantics::Word;
+
+use super::feed::Heard;
+use super::inputs::{Input, Synapses};
+use super::kernels::{Kernel, Matrix, Panel, Payloads, Target};
+use super::plan::{PartPlan, Piece, Plan};
+use crate::events::Events;
+
+/// Sums for the accumulators of a part.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    /// (stream, step) of each row, ascending.
+    pub rows: Vec<(usize, u64)>,
+    /// By accumulator.
+    sums: Vec<Sums>,
+    /// Which rows those of the feed are that was last looked at.
+    places: Vec<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    /// `[row][lane]`, if they fit in 32 bits.
+    narrow: Vec<i32>,
+    /// The same if they may not.
+    wide: Vec<i64>,
+    is_wide: bool,
+    /// Whether anything arrives in a row.
+    any: Vec<bool>,
+}
+
+/// What multiplies by matrices.
+pub(super) struct Multiplier<'a> {
+    pub kernel: Kernel,
+    pub panel: &'a mut Panel,
+    /// The matrix that comes after those of the part, or one near it.
+    pub next: Option<&'a Matrix>,
+}
+
+impl Arrivals {
+    /// Multiplies all that a part hears by its weights; `heard` is by input.
+    pub(super) fn collect(&mut self, plan: &Plan, part: &PartPlan, heard: &[&Heard], with: &mut Multiplier<'_>) {
+        self.find_rows(heard);
+        let n_accumulators = plan.bodies[part.body].body.accumulators.len();
+        self.sums.resize_with(n_accumulators, Sums::default);
+        for (sums, most) in self.sums.iter_mut().zip(largest_sums(n_accumulators, &part.inputs, heard)) {
+            // With as much room, a sum and an accumulator of fewer than 32 bits fit in 32 together.
+            sums.is_wide = most >= 1 << 30 || plan.accumulator.bits() > 31;
+            let size = self.rows.len() * part.n_lanes;
+            sums.narrow.clear();
+            sums.narrow.resize(if sums.is_wide { 0 } else { size }, 0);
+            sums.wide.clear();
+            sums.wide.resize(if sums.is_wide { size } else { 0 }, 0);
+            sums.any.clear();
+            sums.any.resize(self.rows.len(), false);
+        }
+        let mut last = None;
+        for (at, (input, heard)) in part.inputs.iter().zip(heard).enumerate() {
+            if heard.rows.is_empty() {
+                continue;
+            }
+            if last.replace(input.feed) != Some(input.feed) {
+                let place = |row| self.rows.binary_search(row).expect("invariant: a union");
+                self.places.clear();
+                self.places.extend(heard.rows.iter().map(place));
+            }
+            let sums = &mut self.sums[input.accumulator];
+            self.places.iter().for_each(|&row| sums.any[row] = true);
+            if sums.is_wide {
+                add_wide(input, &heard.payloads, &self.places, part.n_lanes, &mut sums.wide);
+            } else if let Synapses::Matrix(matrix) = &input.synapses {
+                let next = part.inputs[at + 1..].iter().find_map(Input::matrix).or(with.next);
+                let target = Target {
+                    sums: &mut sums.narrow,
+                    n_lanes: part.n_lanes,
+                    first_lane: input.first_lane,
+                    rows: &self.places,
+                };
+                with.kernel.multiply(matrix, &heard.payloads, next, with.panel, target);
+            } else {
+                add_narrow(input, &heard.payloads, &self.places, part.n_lanes, &mut sums.narrow);
+            }
+        }
+    }
+
+    /// The rows in which anything is heard.
+    fn find_rows(&mut self, heard: &[&Heard]) {
+        self.rows.clear();
+        for (at, now) in heard.iter().enumerate() {
+            // Most hear the same rows as the input before.
+            if at == 0 || heard[at - 1].rows != now.rows {
+                self.rows.extend(&now.rows);
+            }
+        }
+        self.rows.sort_unstable();
+        self.rows.dedup();
+    }
+
+    /// Adds a row to the accumulators of a part, by accumulator; counts those that overflow, by piece.
+    #[inline(always)]
+    pub(super) fn deliver(
+        &self,
+        row: usize,
+        plan: &Plan,
+        part: &PartPlan,
+        accumulators: &mut [Vec<i32>],
+        is_charged: &mut [bool],
+        events: &mut [Events],
+    ) {
+        let accumulators = accumulators.iter_mut().zip(is_charged);
+        for ((values, is_charged), sums) in accumulators.zip(&self.sums).filter(|(_, sums)| sums.any[row]) {
+            *is_charged = true;
+            let lanes = row * part.n_lanes..(row + 1) * part.n_lanes;
+            if sums.is_wide {
+                let sums = &sums.wide[lanes];
+                add_counted(values, |lane| sums[lane], plan, part, events);
+            } else {
+                let sums = &sums.narrow[lanes];
+                if !add_if_all_fit(values, sums, plan.accumulator) {
+                    add_counted(values, |lane| sums[lane].into(), plan, part, events);
+                }
+            }
+            for (piece, spare) in part.pieces.iter().map(|piece| (piece, piece.spare_lanes())) {
+                if !spare.is_empty() {
+                    let last = values[piece.lanes().end - 1];
+                    values[spare].fill(last);
+                }
+            }
+        }
+    }
+}
+
+/// For each accumulator, what magnitude its sums have at most.
+fn largest_sums(n_accumulators: usize, inputs: &[Input], heard: &[&Heard]) -> Vec<u64> {
+    let mut largest = vec![0_u64; n_accumulators];
+    let mut before: Option<(&Input, u64)> = None;
+    for (input, heard) in inputs.iter().zip(heard) {
+        let most = input.gain.saturating_mul(heard.payloads.largest.into());
+        // What is heard by one piece after the other does not meet.
+        let is_apart = |before: &Input| {
+            (before.accumulator, before.feed) == (input.accumulator, input.feed)
+                && before.piece.is_some()
+                && before.piece < input.piece
+        };
+        let counted = before.filter(|(before, _)| is_apart(before)).map_or(0, |(_, counted)| counted);
+        let of_accumulator = &mut largest[input.accumulator];
+        *of_accumulator = of_accumulator.saturating_add(most.saturating_sub(counted));
+        before = Some((input, most.max(counted)));
+    }
+    largest
+}
+
+/// Adds what comes through weights that are no matrix.
+fn add_narrow(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usize, out: &mut [i32]) {
+    for (row, &place) in places.iter().enumerate() {
+        let out = &mut out[place * n_lanes..][..n_lanes][input.first_lane..];
+        match &input.synapses {
+            Synapses::Matrix(_) => unreachable!("invariant: a kernel multiplies matrices"),
+            Synapses::Shared(weights) => {
+                let sum = i32::try_from(payloads.sums[row]).unwrap_or_default();
+                out.iter_mut().zip(weights).for_each(|(out, &weight)| *out += i32::from(weight) * sum);
+            }
+            Synapses::Diagonal(weights) => {
+                for ((out, &value), &weight) in out.iter_mut().zip(payloads.row(row)).zip(weights) {
+                    *out += i32::from(weight) * value;
+                }
+            }
+            Synapses::Sparse(entries) => {
+                let values = payloads.row(row);
+                for &(source, neuron, weight) in entries {
+                    out[neuron as usize] += i32::from(weight) * values[source as usize];
+                }
+            }
+        }
+    }
+}
+
+/// Adds what comes through any weights.
+fn add_wide(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usize, out: &mut [i64]) {
+    for (row, &place) in places.iter().enumerate() {
+        let values = payloads.row(row);
+        let out = &mut out[place * n_lanes..][..n_lanes][input.first_lane..];
+        match &input.synapses {
+            Synapses::Matrix(matrix) => {
+                for (neuron, out) in out.iter_mut().take(matrix.n_neurons).enumerate() {
+                    for (source, &value) in values.iter().enumerate() {
+                        *out += i64::from(matrix.weight(neuron, source)) * i64::from(value);
+                    }
+                }
+            }
+            Synapses::Shared(weights) => {
+                for (out, &weight) in out.iter_mut().zip(weights) {
+                    *out += i64::from(weight) * payloads.sums[row];
+                }
+            }
+            Synapses::Diagonal(weights) => {
+                for ((out, &value), &weight) in out.iter_mut().zip(values).zip(weights) {
+                    *out += i64::from(weight) * i64::from(value);
+                }
+            }
+            Synapses::Sparse(entries) => {
+                for &(source, neuron, weight) in entries {
+                    out[neuron as usize] += i64::from(weight) * i64::from(values[source as usize]);
+                }
+            }
+        }
+    }
+}
+
+/// Adds sums to accumulators if none overflows.
+#[inline(always)]
+fn add_if_all_fit(values: &mut [i32], sums: &[i32], word: Word) -> bool {
+    let (min, max) = (word.min(), word.max());
+    let mut lost = 0;
+    for (value, &sum) in values.iter().zip(sums) {
+        let exact = value.wrapping_add(sum);
+        lost |= exact ^ exact.min(max).max(min);
+    }
+    if lost == 0 {
+        values.iter_mut().zip(sums).for_each(|(value, &sum)| *value = value.wrapping_add(sum));
+    }
+    lost == 0
+}
+
+/// Adds sums to accumulators, and counts those that overflow.
+fn add_counted(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartPlan, events: &mut [Events]) {
+    let of_lane = |lane: usize, value: &mut i32| {
+        let exact = i64::from(*value) + sum(lane);
+        let outcome = match plan.overflow {
+            Overflow::Saturate => plan.accumulator.saturate(exact),
+            Overflow::Wrap => plan.accumulator.wrap(exact),
+        };
+        *value = outcome.value;
+        u64::from(outcome.saturated)
+    };
+    for (piece, events) in part.pieces.iter().zip(events) {
+        let lanes = Piece::lanes(piece);
+        let overflows = lanes.clone().zip(&mut values[lanes]).map(|(lane, value)| of_lane(lane, value));
+        events.accumulator_overflows += overflows.sum::<u64>();
+    }
+}
