@@ -11,7 +11,7 @@ use crate::error::{ProgramError, Section};
 pub const MAGIC: [u8; 8] = *b"SEAMOUNT";
 
 /// The version of the format that this build reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Sections, and images in the synapse section, begin at multiples of this many bytes: a cache line, so that a mapped
 /// image can be read in place.

@@ -12,12 +12,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::container::{self, ALIGN_BYTES};
 use crate::error::{ProgramError, Section};
-use crate::program::{Core, Dest, Encoding, Group, Host, Place, Program, Routes, Slice, SynapseBlock};
+use crate::program::{Core, Dest, Encoding, Group, Host, Place, Program, Routes, Slice, SynapseBlock, index};
 use crate::verify::verify;
 use crate::wire::{Reader, Writer};
 
 impl Program {
     /// The program's file. Equal programs have equal bytes.
+    ///
+    /// It is that of a program that keeps the rules of [`verify`](crate::verify()): from the bytes of another, another
+    /// or none is read.
     ///
     /// # Panics
     /// If a list has 2³² items or more.
@@ -71,7 +74,7 @@ impl Program {
         if arch.sha256() != container.arch_sha256 {
             return Err(ProgramError::ArchHash);
         }
-        let section = |section| Ok::<_, ProgramError>(Reader::new(section, container.section(section)?));
+        let section = |section| Ok::<_, ProgramError>(Reader::new(section, container.section(section)?, file.len()));
         let meta = serde_json::from_slice(&container.section(Section::Meta)?).map_err(|error| {
             ProgramError::Malformed { section: Section::Meta, offset: 0, message: error.to_string() }
         })?;
@@ -153,6 +156,9 @@ const ENCODING_SPARSE: u32 = 2;
 
 const SLOT_PARAM: u8 = 0;
 const SLOT_STATE: u8 = 1;
+
+const SLOT_SAME: u8 = 0;
+const SLOT_EACH: u8 = 1;
 
 fn write_list<T>(items: &[T], write: impl FnMut(&mut Writer, &T)) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -283,16 +289,50 @@ fn read_cores(reader: Reader, images: &Bytes) -> Result<Vec<Core>, ProgramError>
 
 fn write_slice(writer: &mut Writer, slice: &Slice) {
     writer.u32s([slice.group, slice.first_neuron, slice.n_neurons]);
-    writer.list(&slice.slots, |writer, slot| writer.u32(slot.cast_unsigned()));
+    let n_slots = slice.slots.len().checked_div(index(slice.n_neurons)).unwrap_or_default();
+    writer.count(n_slots);
+    for slot in 0..n_slots {
+        write_slot(writer, slice.slots[slot..].iter().step_by(n_slots).copied());
+    }
+}
+
+/// What a slot holds at the start: one word for all neurons, or one for each.
+fn write_slot(writer: &mut Writer, words: impl ExactSizeIterator<Item = i32> + Clone) {
+    let same = words.clone().next().filter(|&first| words.clone().all(|word| word == first));
+    writer.u8(if same.is_some() { SLOT_SAME } else { SLOT_EACH });
+    let written = if same.is_some() { 1 } else { words.len() };
+    for word in words.take(written) {
+        writer.u32(word.cast_unsigned());
+    }
 }
 
 fn read_slice(reader: &mut Reader) -> Result<Slice, ProgramError> {
-    Ok(Slice {
-        group: reader.u32()?,
-        first_neuron: reader.u32()?,
-        n_neurons: reader.u32()?,
-        slots: reader.numbers(i32::from_le_bytes)?,
-    })
+    let (group, first_neuron, n_neurons) = (reader.u32()?, reader.u32()?, reader.u32()?);
+    let n_slots = reader.count(5)?;
+    if n_neurons == 0 && n_slots != 0 {
+        return Err(reader.error(format!("{n_slots} slots of no neurons")));
+    }
+    let n_neurons_here = index(n_neurons);
+    let n_words = reader.unfold::<i32>(n_neurons_here, n_slots)?;
+    let mut slots = vec![0; n_words];
+    for slot in 0..n_slots {
+        let of_slot = slots[slot..].iter_mut().step_by(n_slots);
+        match reader.u8()? {
+            SLOT_SAME => {
+                let word = reader.i32()?;
+                of_slot.for_each(|of_neuron| *of_neuron = word);
+            }
+            SLOT_EACH => {
+                let words = reader.numbers(n_neurons_here, i32::from_le_bytes)?;
+                if words.windows(2).all(|two| two[0] == two[1]) {
+                    return Err(reader.error("a slot lists one word for all neurons".to_owned()));
+                }
+                of_slot.zip(words).for_each(|(of_neuron, word)| *of_neuron = word);
+            }
+            other => return Err(reader.error(format!("{other} is no way to fill a slot"))),
+        }
+    }
+    Ok(Slice { group, first_neuron, n_neurons, slots })
 }
 
 fn write_block(writer: &mut Writer, block: &SynapseBlock) {
@@ -321,13 +361,53 @@ fn read_block(reader: &mut Reader) -> Result<SynapseBlock, ProgramError> {
     Ok(SynapseBlock { slice, acc, first_axon, n_axons, encoding, row_stride_bytes, offset_bytes, delay_steps })
 }
 
+/// Routes as runs: what leads to axons that ascend with the source, on the same cores, is one.
 fn write_routes(writer: &mut Writer, routes: &Routes) {
-    writer.list(&routes.offsets, |writer, &offset| writer.u32(offset));
-    writer.list(&routes.dests, write_dest);
+    let mut runs: Vec<(u32, &[Dest])> = Vec::new();
+    for source in 0..routes.n_sources() {
+        let dests = routes.of(source);
+        match runs.last_mut() {
+            Some((n, first)) if follows(first, *n, dests) => *n += 1,
+            _ => runs.push((1, dests)),
+        }
+    }
+    writer.list(&runs, |writer, &(n, dests)| {
+        writer.u32(n);
+        writer.list(dests, write_dest);
+    });
 }
 
 fn read_routes(reader: &mut Reader) -> Result<Routes, ProgramError> {
-    Ok(Routes { offsets: reader.numbers(u32::from_le_bytes)?, dests: reader.list(8, read_dest)? })
+    let mut routes = Routes::default();
+    let mut last: Option<(u32, Vec<Dest>)> = None;
+    for _ in 0..reader.count(8)? {
+        let (n, dests) = (reader.u32()?, reader.list(8, read_dest)?);
+        if n == 0 || last.is_some_and(|(n, first)| follows(&first, n, &dests)) {
+            return Err(reader.error("a run of routes is empty, or continues the one before it".to_owned()));
+        }
+        if let Some(dest) = dests.iter().find(|dest| dest.axon.checked_add(n - 1).is_none()) {
+            return Err(reader.error(format!("no {n} axons from {}", dest.axon)));
+        }
+        routes.offsets.reserve(reader.unfold::<u32>(index(n), 1)?);
+        routes.dests.reserve(reader.unfold::<Dest>(index(n), dests.len())?);
+        for by in 0..n {
+            routes.dests.extend(dests.iter().map(|dest| Dest { axon: dest.axon + by, ..*dest }));
+            let end = u32::try_from(routes.dests.len());
+            routes.offsets.push(end.map_err(|_| reader.error("2³² destinations or more".to_owned()))?);
+        }
+        last = Some((n, dests));
+    }
+    routes.dests.shrink_to_fit();
+    routes.offsets.shrink_to_fit();
+    Ok(routes)
+}
+
+/// Whether a source that comes `by` after another leads as far beyond each axon of it.
+fn follows(first: &[Dest], by: u32, dests: &[Dest]) -> bool {
+    let beyond = |(first, dest): (&Dest, &Dest)| {
+        first.core_idx == dest.core_idx && first.axon.checked_add(by) == Some(dest.axon)
+    };
+    first.len() == dests.len() && first.iter().zip(dests).all(beyond)
 }
 
 fn write_dest(writer: &mut Writer, dest: &Dest) {
@@ -358,7 +438,8 @@ fn read_host(mut reader: Reader) -> Result<Host, ProgramError> {
     let logit_scale = f64::from_bits(reader.u64()?);
     let input = read_routes(&mut reader)?;
     let tick = reader.list(8, read_dest)?;
-    let embedding = reader.numbers(i16::from_le_bytes)?;
+    let n_values = reader.count(2)?;
+    let embedding = reader.numbers(n_values, i16::from_le_bytes)?;
     reader.end()?;
     Ok(Host { vocab_size, width, embedding, input, tick, n_outputs, logit_scale, latency_steps, bos_id, eos_id })
 }

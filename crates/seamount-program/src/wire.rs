@@ -57,11 +57,19 @@ pub(crate) struct Reader {
     section: Section,
     bytes: Bytes,
     at: usize,
+    /// Bytes of memory that values which stand for many may still take.
+    unfolded_left: usize,
 }
 
+/// What a file may take beyond its bytes: so many times these, and so much more.
+const UNFOLDED_TIMES: usize = 64;
+const UNFOLDED_BYTES: usize = 64 << 20;
+
 impl Reader {
-    pub(crate) fn new(section: Section, bytes: Bytes) -> Self {
-        Self { section, bytes, at: 0 }
+    /// Reads a section of a file of `file_bytes`.
+    pub(crate) fn new(section: Section, bytes: Bytes, file_bytes: usize) -> Self {
+        let unfolded_left = file_bytes.saturating_mul(UNFOLDED_TIMES).saturating_add(UNFOLDED_BYTES);
+        Self { section, bytes, at: 0, unfolded_left }
     }
 
     pub(crate) fn u8(&mut self) -> Result<u8, ProgramError> {
@@ -74,6 +82,10 @@ impl Reader {
 
     pub(crate) fn u64(&mut self) -> Result<u64, ProgramError> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn i32(&mut self) -> Result<i32, ProgramError> {
+        self.array().map(i32::from_le_bytes)
     }
 
     pub(crate) fn option(&mut self) -> Result<Option<u32>, ProgramError> {
@@ -105,15 +117,32 @@ impl Reader {
         (0..n).map(|_| read(self)).collect()
     }
 
-    /// A list of numbers of `N` bytes each.
+    /// `n` numbers of `N` bytes each.
     pub(crate) fn numbers<const N: usize, T>(
         &mut self,
+        n: usize,
         convert: impl Fn([u8; N]) -> T,
     ) -> Result<Vec<T>, ProgramError> {
-        let n = self.count(N)?;
-        let bytes = &self.bytes[self.at..self.at + n * N];
+        let end = n.checked_mul(N).and_then(|length| self.at.checked_add(length));
+        let bytes = end.and_then(|end| self.bytes.get(self.at..end));
+        let bytes = bytes.ok_or_else(|| self.error(format!("{n} numbers of {N} bytes expected, the section ends")))?;
+        let numbers = bytes.as_chunks().0.iter().map(|&bytes| convert(bytes)).collect();
         self.at += n * N;
-        Ok(bytes.as_chunks().0.iter().map(|&bytes| convert(bytes)).collect())
+        Ok(numbers)
+    }
+
+    /// Allows `n` times `each` items of type `T` that the section does not list one by one, and returns how many they
+    /// are.
+    pub(crate) fn unfold<T>(&mut self, n: usize, each: usize) -> Result<usize, ProgramError> {
+        let n_items = n.checked_mul(each);
+        let left =
+            n_items.and_then(|n| n.checked_mul(size_of::<T>())).and_then(|bytes| self.unfolded_left.checked_sub(bytes));
+        let (Some(n_items), Some(left)) = (n_items, left) else {
+            let most = self.unfolded_left;
+            return Err(self.error(format!("{n} times {each} items are more than the {most} bytes that they may take")));
+        };
+        self.unfolded_left = left;
+        Ok(n_items)
     }
 
     /// Says that the section must end here.
@@ -126,7 +155,8 @@ impl Reader {
         ProgramError::Malformed { section: self.section, offset: self.at, message }
     }
 
-    fn count(&mut self, item_bytes: usize) -> Result<usize, ProgramError> {
+    /// The length of a list whose items take at least `item_bytes` each.
+    pub(crate) fn count(&mut self, item_bytes: usize) -> Result<usize, ProgramError> {
         let n = self.u32()?;
         let left = self.bytes.len() - self.at;
         let most = left / item_bytes;

@@ -4,7 +4,7 @@ mod common;
 
 use common::sample;
 use proptest::prelude::*;
-use seamount_program::{ALIGN_BYTES, Program, ProgramError, Section};
+use seamount_program::{ALIGN_BYTES, Dest, Program, ProgramError, Routes, Section};
 use sha2::Digest as _;
 
 #[test]
@@ -63,7 +63,7 @@ fn messages_say_what_is_wrong_with_the_frame() {
     assert_eq!(message(b"{}"), "not a Seamount program: the file does not begin with `SEAMOUNT`");
     let mut other_version = bytes.clone();
     other_version[8] = 9;
-    assert_eq!(message(&other_version), "format version 9, this build reads version 1; compile the model again");
+    assert_eq!(message(&other_version), "format version 9, this build reads version 2; compile the model again");
     let n_bytes = bytes.len();
     assert_eq!(
         message(&bytes[..n_bytes - 1]),
@@ -72,6 +72,12 @@ fn messages_say_what_is_wrong_with_the_frame() {
     let mut damaged = bytes;
     *damaged.last_mut().unwrap() ^= 1;
     assert_eq!(message(&damaged), "section `tokenizer` is damaged: its checksum does not fit its bytes");
+}
+
+/// How many bytes a section has.
+fn section_bytes(program: &Program, section: Section) -> u64 {
+    let length_at = 64 + 32 * (section as usize - 1) + 16;
+    u64::from_le_bytes(program.to_bytes()[length_at..][..8].try_into().expect("eight bytes"))
 }
 
 /// The bytes with one section's bytes changed, and all checksums right again.
@@ -90,6 +96,75 @@ fn with_changed_section(bytes: &[u8], section: Section, change: impl FnOnce(&mut
     hasher.update(&bytes[64..table_end]);
     bytes[56..60].copy_from_slice(&hasher.finalize().to_le_bytes());
     bytes
+}
+
+/// What the reader says of the sample's bytes after a change of four of a section's.
+fn refused(program: &Program, section: Section, at: usize, value: u32) -> String {
+    let bytes = with_changed_section(&program.to_bytes(), section, |section| {
+        section[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    });
+    Program::from_bytes(&bytes).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// Where the first run of the host's routes begins, behind how many there are.
+const FIRST_RUN: usize = 36;
+
+#[test]
+fn routes_that_ascend_together_are_one_run() {
+    let length = |n_channels: u32| {
+        let to = |core_idx, axon| Dest { core_idx, axon };
+        let mut program = sample();
+        program.host.width = n_channels;
+        program.host.input = Routes::from_lists((0..n_channels).map(|channel| [to(0, channel), to(1, 7 + channel)]));
+        section_bytes(&program, Section::Host)
+    };
+    assert_eq!(length(1000), length(2));
+}
+
+#[test]
+fn only_the_runs_that_are_written_are_read() {
+    let mut program = sample();
+    let to = |axon| Dest { core_idx: 0, axon };
+    program.host.input = Routes::from_lists([[to(0)], [to(0)]]);
+    assert_eq!(Program::from_bytes(&program.to_bytes()).unwrap(), program);
+    // A run: how many sources, how many destinations, core and axon.
+    let message = "byte 68: a run of routes is empty, or continues the one before it";
+    assert_eq!(refused(&program, Section::Host, FIRST_RUN + 28, 1), format!("section `host`, {message}"));
+    assert!(refused(&program, Section::Host, FIRST_RUN, 0).contains("a run of routes is empty"));
+    program.host.input = Routes::from_lists([[to(2)], [to(2)]]);
+    let message = "byte 52: no 4294967295 axons from 2";
+    assert_eq!(refused(&program, Section::Host, FIRST_RUN, u32::MAX), format!("section `host`, {message}"));
+}
+
+#[test]
+fn what_a_run_stands_for_is_bounded_before_it_is_unfolded() {
+    let program = sample();
+    let message = refused(&program, Section::Host, FIRST_RUN, u32::MAX);
+    let most = (64 << 20) + 64 * program.to_bytes().len();
+    let expected = format!("4294967295 times 1 items are more than the {most} bytes that they may take");
+    assert_eq!(message, format!("section `host`, byte 60: {expected}"));
+}
+
+/// Where the slots of the first slice begin, behind how many there are.
+const FIRST_SLOT: usize = 52;
+
+#[test]
+fn a_slot_that_is_the_same_for_all_neurons_is_written_once() {
+    let program = sample();
+    let with = |slots: [i32; 6]| {
+        let mut program = program.clone();
+        program.cores[0].slices[0].slots = slots.into();
+        program
+    };
+    let n_bytes = |slots| section_bytes(&with(slots), Section::Cores);
+    assert_eq!(n_bytes([1, 2, 3, 4, 5, 6]) - n_bytes([1, 2, 1, 2, 1, 2]), 2 * 2 * 4);
+
+    let different = with([1, 2, 1, 2, 2, 2]);
+    let message = "a slot lists one word for all neurons";
+    assert!(refused(&different, Section::Cores, FIRST_SLOT + 9, 1).ends_with(message));
+    let message = refused(&program, Section::Cores, FIRST_SLOT - 8, 1 << 30);
+    assert!(message.contains("1073741824 times 2 items are more than"), "{message}");
+    assert!(refused(&program, Section::Cores, FIRST_SLOT - 8, 0).ends_with("2 slots of no neurons"));
 }
 
 fn section() -> impl Strategy<Value = Section> {
@@ -118,6 +193,16 @@ proptest! {
     }
 
     #[test]
+    fn routes_come_back_as_they_were(lists in prop::collection::vec(prop::collection::vec((0..2_u32, 0..3_u32), 0..3), 0..12)) {
+        let mut program = sample();
+        program.host.width = u32::try_from(lists.len()).expect("a short list");
+        program.host.embedding = vec![7; 3 * lists.len()];
+        let dest = |(core_idx, axon)| Dest { core_idx, axon };
+        program.host.input = Routes::from_lists(lists.into_iter().map(|list| list.into_iter().map(dest)));
+        prop_assert_eq!(Program::from_bytes(&program.to_bytes()).unwrap(), program);
+    }
+
+    #[test]
     fn lengths_are_not_believed(at in any::<u32>(), length in any::<u32>(), section in section()) {
         let bytes = with_changed_section(&sample().to_bytes(), section, |section| {
             let at = at as usize % (section.len() - 3);
@@ -129,7 +214,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_are_no_program(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(Program::from_bytes(&bytes).is_err());
-        let with_magic = [b"SEAMOUNT\x01\0\0\0".as_slice(), &bytes].concat();
+        let with_magic = [b"SEAMOUNT\x02\0\0\0".as_slice(), &bytes].concat();
         prop_assert!(Program::from_bytes(&with_magic).is_err());
     }
 }

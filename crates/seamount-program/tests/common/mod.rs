@@ -96,11 +96,16 @@ fn gate_core(arch: &Arch, first_neuron: u32, n_neurons: u32, dests: impl Fn(u32,
     };
     Core {
         place: Place::Chip { chip: 0, core: 7 + first_neuron },
-        slices: vec![Slice { group: 0, first_neuron, n_neurons, slots: [4096, -1].repeat(n) }],
+        slices: vec![Slice { group: 0, first_neuron, n_neurons, slots: slots(n_neurons) }],
         synapse_blocks: vec![block(AccId(0), 0, 2, offset_bytes, 8), block(AccId(1), 2, 1, ones, 0)],
         synapses: image.finish(),
         routes: Routes::from_lists((0..2 * n_neurons).map(|source| dests(source % n_neurons, source / n_neurons))),
     }
+}
+
+/// A gain of its own for each neuron, and a past that is the same for all.
+fn slots(n_neurons: u32) -> Vec<i32> {
+    (0..n_neurons.cast_signed()).flat_map(|neuron| [4096 + neuron, -1]).collect()
 }
 
 /// The relays, with a sparse axon each.
