@@ -6,7 +6,8 @@ use seamount_microcode::semantics::Word;
 use super::feed::Heard;
 use super::inputs::{Input, Synapses};
 use super::kernels::{Kernel, Matrix, Panel, Payloads, Target};
-use super::plan::{PartPlan, Piece, Plan};
+use super::lanes::{Neurons, Scratch};
+use super::plan::{PartPlan, Plan};
 use crate::events::Events;
 
 /// Sums for the accumulators of a part.
@@ -27,8 +28,17 @@ struct Sums {
     /// The same if they may not.
     wide: Vec<i64>,
     is_wide: bool,
+    /// The largest magnitude that a sum can have.
+    most: u64,
     /// Whether anything arrives in a row.
     any: Vec<bool>,
+}
+
+/// A row of what arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived<'a> {
+    arrivals: &'a Arrivals,
+    row: usize,
 }
 
 /// What multiplies by matrices.
@@ -45,11 +55,15 @@ impl Arrivals {
         self.find_rows(heard);
         let n_accumulators = plan.bodies[part.body].body.accumulators.len();
         self.sums.resize_with(n_accumulators, Sums::default);
-        for (sums, most) in self.sums.iter_mut().zip(largest_sums(n_accumulators, &part.inputs, heard)) {
-            // With as much room, a sum and an accumulator of fewer than 32 bits fit in 32 together.
-            sums.is_wide = most >= 1 << 30 || plan.accumulator.bits() > 31;
+        let largest = largest_sums(n_accumulators, &part.inputs, heard);
+        for ((sums, most), is_sole) in self.sums.iter_mut().zip(largest).zip(&part.has_sole_input) {
+            sums.most = most;
+            sums.is_wide = most >= 1 << 31;
             let size = self.rows.len() * part.n_lanes;
-            sums.narrow.clear();
+            // What arrives alone is put there, not added.
+            if !is_sole {
+                sums.narrow.clear();
+            }
             sums.narrow.resize(if sums.is_wide { 0 } else { size }, 0);
             sums.wide.clear();
             sums.wide.resize(if sums.is_wide { size } else { 0 }, 0);
@@ -77,10 +91,28 @@ impl Arrivals {
                     n_lanes: part.n_lanes,
                     first_lane: input.first_lane,
                     rows: &self.places,
+                    is_new: part.has_sole_input[input.accumulator],
                 };
                 with.kernel.multiply(matrix, &heard.payloads, next, with.panel, target);
             } else {
+                if part.has_sole_input[input.accumulator] {
+                    self.places.iter().for_each(|row| sums.narrow[row * part.n_lanes..][..part.n_lanes].fill(0));
+                }
                 add_narrow(input, &heard.payloads, &self.places, part.n_lanes, &mut sums.narrow);
+            }
+        }
+        self.fill_spare_lanes(part);
+    }
+
+    /// Lanes past the last neuron of a piece repeat it.
+    fn fill_spare_lanes(&mut self, part: &PartPlan) {
+        for (piece, spare) in part.pieces.iter().map(|piece| (piece, piece.spare_lanes())) {
+            if spare.is_empty() {
+                continue;
+            }
+            for of_row in self.sums.iter_mut().flat_map(|sums| sums.narrow.chunks_exact_mut(part.n_lanes)) {
+                let last = of_row[piece.lanes().end - 1];
+                of_row[spare.clone()].fill(last);
             }
         }
     }
@@ -98,35 +130,49 @@ impl Arrivals {
         self.rows.dedup();
     }
 
-    /// Adds a row to the accumulators of a part, by accumulator; counts those that overflow, by piece.
+    pub(super) fn row(&self, row: usize) -> Arrived<'_> {
+        Arrived { arrivals: self, row }
+    }
+}
+
+impl<'a> Arrived<'a> {
+    /// What arrives for an accumulator, if it is known to fit: the accumulator need not be touched then.
     #[inline(always)]
-    pub(super) fn deliver(
-        &self,
-        row: usize,
+    pub(super) fn sums(self, accumulator: usize, n_lanes: usize) -> &'a [i32] {
+        &self.arrivals.sums[accumulator].narrow[self.row * n_lanes..][..n_lanes]
+    }
+}
+
+impl Neurons {
+    /// Adds what arrives to the accumulators, and counts those that overflow, by piece. Where they were empty and all fits,
+    /// it is left to be read from the arrivals.
+    #[inline(always)]
+    pub(super) fn receive(
+        &mut self,
         plan: &Plan,
         part: &PartPlan,
-        accumulators: &mut [Vec<i32>],
-        is_charged: &mut [bool],
+        arrived: Arrived<'_>,
+        scratch: &mut Scratch,
         events: &mut [Events],
     ) {
-        let accumulators = accumulators.iter_mut().zip(is_charged);
-        for ((values, is_charged), sums) in accumulators.zip(&self.sums).filter(|(_, sums)| sums.any[row]) {
-            *is_charged = true;
-            let lanes = row * part.n_lanes..(row + 1) * part.n_lanes;
-            if sums.is_wide {
-                let sums = &sums.wide[lanes];
-                add_counted(values, |lane| sums[lane], plan, part, events);
-            } else {
-                let sums = &sums.narrow[lanes];
-                if !add_if_all_fit(values, sums, plan.accumulator) {
-                    add_counted(values, |lane| sums[lane].into(), plan, part, events);
-                }
+        let accumulators = self.accumulators.iter_mut().zip(&mut self.is_charged);
+        scratch.is_waiting.clear();
+        for ((values, is_charged), sums) in accumulators.zip(&arrived.arrivals.sums) {
+            let is_any = sums.any[arrived.row];
+            let lanes = arrived.row * part.n_lanes..(arrived.row + 1) * part.n_lanes;
+            let is_waiting = is_any && !*is_charged && !sums.is_wide && {
+                sums.most <= u64::from(plan.accumulator.max().unsigned_abs())
+                    || all_fit(&sums.narrow[lanes.clone()], plan.accumulator)
+            };
+            scratch.is_waiting.push(is_waiting);
+            if is_waiting || !is_any {
+                continue;
             }
-            for (piece, spare) in part.pieces.iter().map(|piece| (piece, piece.spare_lanes())) {
-                if !spare.is_empty() {
-                    let last = values[piece.lanes().end - 1];
-                    values[spare].fill(last);
-                }
+            *is_charged = true;
+            if sums.is_wide {
+                add(values, |lane| sums.wide[lanes.start + lane], plan, part, events);
+            } else {
+                add(values, |lane| sums.narrow[lanes.start + lane].into(), plan, part, events);
             }
         }
     }
@@ -209,35 +255,26 @@ fn add_wide(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usize
     }
 }
 
-/// Adds sums to accumulators if none overflows.
+/// Whether sums fit in a word.
 #[inline(always)]
-fn add_if_all_fit(values: &mut [i32], sums: &[i32], word: Word) -> bool {
+fn all_fit(sums: &[i32], word: Word) -> bool {
     let (min, max) = (word.min(), word.max());
-    let mut lost = 0;
-    for (value, &sum) in values.iter().zip(sums) {
-        let exact = value.wrapping_add(sum);
-        lost |= exact ^ exact.min(max).max(min);
-    }
-    if lost == 0 {
-        values.iter_mut().zip(sums).for_each(|(value, &sum)| *value = value.wrapping_add(sum));
-    }
-    lost == 0
+    sums.iter().fold(0, |lost, &sum| lost | (sum ^ sum.min(max).max(min))) == 0
 }
 
 /// Adds sums to accumulators, and counts those that overflow.
-fn add_counted(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartPlan, events: &mut [Events]) {
-    let of_lane = |lane: usize, value: &mut i32| {
-        let exact = i64::from(*value) + sum(lane);
-        let outcome = match plan.overflow {
-            Overflow::Saturate => plan.accumulator.saturate(exact),
-            Overflow::Wrap => plan.accumulator.wrap(exact),
-        };
-        *value = outcome.value;
-        u64::from(outcome.saturated)
-    };
+fn add(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartPlan, events: &mut [Events]) {
     for (piece, events) in part.pieces.iter().zip(events) {
-        let lanes = Piece::lanes(piece);
-        let overflows = lanes.clone().zip(&mut values[lanes]).map(|(lane, value)| of_lane(lane, value));
-        events.accumulator_overflows += overflows.sum::<u64>();
+        for lane in piece.lanes() {
+            let exact = i64::from(values[lane]) + sum(lane);
+            let outcome = match plan.overflow {
+                Overflow::Saturate => plan.accumulator.saturate(exact),
+                Overflow::Wrap => plan.accumulator.wrap(exact),
+            };
+            values[lane] = outcome.value;
+            events.accumulator_overflows += u64::from(outcome.saturated);
+        }
+        let last = values[piece.lanes().end - 1];
+        values[piece.spare_lanes()].fill(last);
     }
 }

@@ -13,6 +13,7 @@ use std::ops::BitOrAssign;
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
 
+use super::arrivals::Arrived;
 use super::kernels::{Factor, Kernel};
 use super::outbox::Outbox;
 use super::plan::Piece;
@@ -23,7 +24,7 @@ use crate::error::FaultKind;
 pub(super) struct Neurons {
     pub slots: Vec<Vec<i32>>,
     pub accumulators: Vec<Vec<i32>>,
-    /// Whether an accumulator may hold anything but zeros.
+    /// Whether an accumulator may hold anything but zeros. What has arrived in this step may still be elsewhere.
     pub is_charged: Vec<bool>,
     /// Whether a slot is known to hold zeros.
     is_zero: Vec<bool>,
@@ -35,6 +36,8 @@ pub(super) struct Scratch {
     /// Whose ways are taken where it has some of its own.
     kernel: Option<Kernel>,
     registers: Vec<Vec<i32>>,
+    /// By accumulator, whether what has arrived waits to be read.
+    pub is_waiting: Vec<bool>,
     /// Whether a register is known to hold zeros.
     is_zero: Vec<bool>,
     spare: Vec<i32>,
@@ -60,6 +63,7 @@ struct Machine<'a, 'o, 'p> {
     neurons: &'a mut Neurons,
     scratch: &'a mut Scratch,
     outbox: &'o mut Outbox<'p>,
+    arrived: Option<Arrived<'a>>,
     /// Instructions that all lanes have executed.
     n_common: u64,
     /// Whether a slot or an accumulator has another value than before, if that is watched.
@@ -111,11 +115,16 @@ impl Neurons {
         word: Word,
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
+        arrived: Option<Arrived<'_>>,
         watch: bool,
     ) -> bool {
         scratch.resize(outbox.plan.n_lanes);
         let range = Range { word, min: word.min(), max: word.max() };
-        let mut machine = Machine { range, neurons: self, scratch, outbox, n_common: 0, changed: false, watch };
+        if arrived.is_none() {
+            scratch.is_waiting.fill(false);
+        }
+        let mut machine =
+            Machine { range, neurons: self, scratch, outbox, arrived, n_common: 0, changed: false, watch };
         machine.run(instructions);
         machine.finish()
     }
@@ -140,6 +149,30 @@ impl Scratch {
         self.is_zero.fill(false);
         self.taken.clear();
         self.waiting.clear();
+    }
+}
+
+impl Range {
+    /// `SHL` of words of fewer than 32 bits, and something other than zero if it saturates: [`semantics::shl`] without a
+    /// branch.
+    #[inline(always)]
+    fn shift(self, a: i32, amount: i32) -> (i32, i32) {
+        let (left, lost) = self.shift_left(a, amount.max(0));
+        let right = a >> amount.min(0).unsigned_abs().min(31);
+        if amount < 0 { (right, 0) } else { (left, lost) }
+    }
+
+    /// The same where it is known to go to the left.
+    #[inline(always)]
+    fn shift_left(self, a: i32, amount: i32) -> (i32, i32) {
+        let Self { word, min, max } = self;
+        let n_bits = word.bits().cast_signed();
+        // Further than by all bits but one nothing but zero fits.
+        let places = amount.min(n_bits - 1);
+        let fitting = a.min(max >> places).max(min >> places);
+        let ones = if a > fitting { (1 << places) - 1 } else { 0 };
+        let beyond = if amount < n_bits { 0 } else { a };
+        (fitting << places | ones, (fitting ^ a) | beyond)
     }
 }
 
@@ -201,7 +234,10 @@ impl Machine<'_, '_, '_> {
     }
 
     /// Counts what has been done; whether anything changed.
-    fn finish(self) -> bool {
+    fn finish(mut self) -> bool {
+        for accumulator in 0..self.scratch.is_waiting.len() {
+            self.put_in_accumulator(accumulator);
+        }
         for (piece, events) in self.outbox.plan.pieces.iter().zip(&mut *self.outbox.events) {
             events.instructions += self.n_common * piece.n_neurons as u64;
         }
@@ -387,20 +423,16 @@ impl Machine<'_, '_, '_> {
                 self.keep(rd.index(), mask);
             }
             Instr::Shl { rd, ra, src } => {
+                let range = self.range;
                 match src {
                     Src::Imm(amount) if amount < 0 => {
                         let places = amount.unsigned_abs().min(31);
                         self.plain(ra.index(), Src::Imm(0), |a, _| a >> places);
                     }
-                    Src::Imm(amount) if amount.unsigned_abs() < word.bits() => {
-                        let (low, high) = (min >> amount, max >> amount);
-                        let shift = move |a: i32, _| {
-                            let shifted = a << amount;
-                            let value = if a > high { max } else { shifted };
-                            (if a < low { min } else { value }, i32::from(a > high || a < low))
-                        };
-                        self.saturating(ra.index(), src, mask, shift);
+                    Src::Imm(amount) if narrow => {
+                        self.saturating(ra.index(), src, mask, move |a, _| range.shift_left(a, amount));
                     }
+                    Src::Reg(_) if narrow => self.saturating(ra.index(), src, mask, move |a, b| range.shift(a, b)),
                     Src::Imm(_) | Src::Reg(_) => {
                         self.saturating(ra.index(), src, mask, by_outcome(|a, b| semantics::shl(word, a, b)));
                     }
@@ -499,19 +531,36 @@ impl Machine<'_, '_, '_> {
         std::mem::swap(of_register, of_slot);
     }
 
+    /// Puts what has arrived, and has not been read, where it stays.
+    fn put_in_accumulator(&mut self, acc: usize) {
+        let is_waiting = self.scratch.is_waiting.get_mut(acc).is_some_and(std::mem::take);
+        if let Some(arrived) = self.arrived.filter(|_| is_waiting) {
+            let sums = arrived.sums(acc, self.outbox.plan.n_lanes);
+            self.neurons.accumulators[acc].copy_from_slice(sums);
+            self.neurons.is_charged[acc] = true;
+        }
+    }
+
     #[inline(always)]
     fn read_and_clear(&mut self, rd: usize, acc: usize, mask: Option<&[i32]>) {
-        let Neurons { accumulators, is_charged, .. } = &mut *self.neurons;
-        if !is_charged[acc] {
-            self.scratch.spare.fill(0);
-            self.keep(rd, mask);
-            self.scratch.is_zero[rd] = mask.is_none();
-            return;
+        if mask.is_some() {
+            self.put_in_accumulator(acc);
         }
         let Range { min, max, .. } = self.range;
-        let sums = &mut accumulators[acc];
+        let Neurons { accumulators, is_charged, .. } = &mut *self.neurons;
+        let is_waiting = self.scratch.is_waiting.get_mut(acc).is_some_and(std::mem::take);
+        let (sums, charge) = match self.arrived.filter(|_| is_waiting) {
+            Some(arrived) => (arrived.sums(acc, self.scratch.spare.len()), None),
+            None if is_charged[acc] => (&*accumulators[acc], Some(&mut is_charged[acc])),
+            None => {
+                self.scratch.spare.fill(0);
+                self.keep(rd, mask);
+                self.scratch.is_zero[rd] = mask.is_none();
+                return;
+            }
+        };
         let mut lost = 0;
-        for (out, &sum) in self.scratch.spare.iter_mut().zip(&*sums) {
+        for (out, &sum) in self.scratch.spare.iter_mut().zip(sums) {
             let value = sum.min(max).max(min);
             lost |= value ^ sum;
             *out = value;
@@ -519,12 +568,15 @@ impl Machine<'_, '_, '_> {
         if lost != 0 {
             Self::count_saturations(self.outbox, mask, |lane| sums[lane] < min || sums[lane] > max);
         }
-        match mask {
-            None => {
-                sums.fill(0);
-                is_charged[acc] = false;
+        if let Some(is_charged) = charge {
+            let sums = &mut accumulators[acc];
+            match mask {
+                None => {
+                    sums.fill(0);
+                    *is_charged = false;
+                }
+                Some(mask) => sums.iter_mut().zip(mask).for_each(|(sum, &on)| *sum &= !on),
             }
-            Some(mask) => sums.iter_mut().zip(mask).for_each(|(sum, &on)| *sum &= !on),
         }
         self.changed = true;
         self.keep(rd, mask);
@@ -621,5 +673,34 @@ fn by_outcome(exact: impl Fn(i32, i32) -> Outcome) -> impl Fn(i32, i32) -> (i32,
     move |a, b| {
         let outcome = exact(a, b);
         (outcome.value, i32::from(outcome.saturated))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifts_are_those_of_the_reference() {
+        for bits in [8, 16, 24, 31] {
+            let word = Word::new(bits).expect("a legal width");
+            let range = Range { word, min: word.min(), max: word.max() };
+            let near = |value: i32| (-2..=2).map(move |by| value.saturating_add(by).clamp(word.min(), word.max()));
+            let powers = (0..31).flat_map(|place| [1 << place, -(1 << place)]);
+            for a in powers.chain([0, word.min(), word.max()]).flat_map(near) {
+                for amount in (-40..=40).chain([i32::MIN, i32::MAX]) {
+                    let expected = semantics::shl(word, a, amount);
+                    let (value, lost) = range.shift(a, amount);
+                    assert_eq!(
+                        (value, lost != 0),
+                        (expected.value, expected.saturated),
+                        "{a} << {amount}, {bits} bits"
+                    );
+                    if amount >= 0 {
+                        assert_eq!(range.shift_left(a, amount), (value, lost));
+                    }
+                }
+            }
+        }
     }
 }

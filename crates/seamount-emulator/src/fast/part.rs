@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::arrivals::{Arrivals, Multiplier};
+use super::arrivals::{Arrivals, Arrived, Multiplier};
 use super::feed::{Heard, HostSent, Span};
 use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
@@ -163,7 +163,7 @@ impl Part {
                 }
                 return;
             }
-            let changed = self.step(block, plan, scratch, span, step, true);
+            let changed = self.step(block, plan, scratch, span, step, None);
             self.is_quiet = !changed && self.counted.iter().all(|events| events.spikes == 0);
             if self.is_quiet {
                 self.counts.iter_mut().zip(&self.counted).for_each(|(counts, &counted)| counts.quiet = counted);
@@ -173,7 +173,7 @@ impl Part {
         }
     }
 
-    /// Runs the neurons; what has arrived is in their accumulators. With `watch` it is found out whether they changed.
+    /// Runs the neurons with what has arrived. Where nothing has, it is found out whether they changed.
     fn step(
         &mut self,
         block: &Block<'_>,
@@ -181,8 +181,12 @@ impl Part {
         scratch: &mut lanes::Scratch,
         span: &Span,
         step: u64,
-        watch: bool,
+        arrived: Option<Arrived<'_>>,
     ) -> bool {
+        let kernel = block.kernel;
+        if let Some(arrived) = arrived {
+            kernel.receive(&mut self.neurons, block.plan, plan, arrived, scratch, &mut self.counted);
+        }
         let mut outbox = Outbox {
             plan,
             payload_bits: block.plan.payload_bits,
@@ -195,14 +199,8 @@ impl Part {
             order: 0,
         };
         let instructions = &block.plan.bodies[plan.body].body.instructions;
-        block.kernel.run_neurons(&mut self.neurons, instructions, block.plan.word, scratch, &mut outbox, watch)
-    }
-
-    /// Adds what arrives in a row to the accumulators.
-    #[inline(always)]
-    pub(super) fn receive(&mut self, plan: &Plan, part: &PartPlan, arrivals: &Arrivals, row: usize) {
-        let Neurons { accumulators, is_charged, .. } = &mut self.neurons;
-        arrivals.deliver(row, plan, part, accumulators, is_charged, &mut self.counted);
+        let (word, watch) = (block.plan.word, arrived.is_none());
+        kernel.run_neurons(&mut self.neurons, instructions, word, scratch, &mut outbox, arrived, watch)
     }
 }
 
@@ -223,8 +221,7 @@ fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, spans: &[Span], stre
                 part.rest(block, plan, lanes, span, step, at.min(span.end()));
                 if at < span.end() && part.fault.is_none() {
                     part.is_quiet = false;
-                    block.kernel.receive(part, block.plan, plan, arrivals, row);
-                    part.step(block, plan, lanes, span, at, false);
+                    part.step(block, plan, lanes, span, at, Some(arrivals.row(row)));
                     part.charge(at + 1 == span.end());
                 }
                 step = (at + 1).min(span.end());

@@ -84,7 +84,10 @@ pub(super) struct PartPlan {
     pub pieces: Vec<Piece>,
     /// A multiple of [`LANES`].
     pub n_lanes: usize,
+    /// By accumulator.
     pub inputs: Vec<Input>,
+    /// By accumulator, whether each lane gets what arrives through one input.
+    pub has_sole_input: Vec<bool>,
     pub ports: Vec<PortPlan>,
 }
 
@@ -184,7 +187,15 @@ impl Plan {
                         port.add_piece(of_slice, &neurons, at, piece.first_lane);
                     }
                 }
-                self.parts.push(PartPlan { group, body, pieces, n_lanes, inputs: Vec::new(), ports: of_part });
+                self.parts.push(PartPlan {
+                    group,
+                    body,
+                    pieces,
+                    n_lanes,
+                    inputs: Vec::new(),
+                    has_sole_input: Vec::new(),
+                    ports: of_part,
+                });
             }
             let parts = first..self.parts.len();
             match self.stages.get_mut(index(level)) {
@@ -204,6 +215,8 @@ impl Plan {
             let mut feeds = Feeds::default();
             for part in &mut self.parts[stage.parts.clone()] {
                 part.inputs = inputs_of(part, &self.program, sources, &whereabouts, &mut feeds);
+                let n_accumulators = self.bodies[part.body].body.accumulators.len();
+                part.has_sole_input = (0..n_accumulators).map(|accumulator| part.is_sole_input(accumulator)).collect();
             }
             stage.feeds = feeds.into_list();
         }
@@ -224,6 +237,16 @@ impl PartPlan {
     /// The first of its weights that are a matrix.
     pub(super) fn first_matrix(&self) -> Option<&Matrix> {
         self.inputs.iter().find_map(Input::matrix)
+    }
+
+    /// Whether an accumulator has one input, or a matrix of the same feed for each piece.
+    fn is_sole_input(&self, accumulator: usize) -> bool {
+        let inputs: Vec<_> = self.inputs.iter().filter(|input| input.accumulator == accumulator).collect();
+        let is_one = inputs.len() == 1 && inputs[0].piece.is_none();
+        let is_matrix = |(at, input): (usize, &&Input)| {
+            input.matrix().is_some() && input.piece == Some(at) && input.feed == inputs[0].feed
+        };
+        is_one || inputs.len() == self.pieces.len() && inputs.iter().enumerate().all(is_matrix)
     }
 
     /// The piece that a lane is of; none of the lanes between pieces.

@@ -31,11 +31,11 @@ pub(super) use self::payloads::Payloads;
 
 use self::matrix::{Chunk, Shape};
 use self::payloads::Digit;
-use super::arrivals::Arrivals;
+use super::arrivals::Arrived;
 use super::lanes::{Neurons, Scratch};
 use super::outbox::Outbox;
-use super::part::Part;
 use super::plan::{PartPlan, Plan};
+use crate::events::Events;
 
 /// Lanes of a tile. Neurons are rounded up to as many.
 pub(super) const LANES: usize = 16;
@@ -87,6 +87,8 @@ pub(super) struct Target<'a> {
     pub first_lane: usize,
     /// Which of the rows those of the payloads are.
     pub rows: &'a [usize],
+    /// Whether what is there is overwritten.
+    pub is_new: bool,
 }
 
 /// The tiles of a chunk, and its sums; kept from part to part for their memory.
@@ -127,7 +129,7 @@ impl Kernel {
         }
     }
 
-    /// Adds matrix × payloads to `out`. There the matrix's neurons, rounded up to [`LANES`], are its own.
+    /// Adds matrix × payloads to `out`, or puts them there. The matrix's neurons, rounded up to [`LANES`], are its own.
     ///
     /// `next` is what will probably be multiplied next.
     ///
@@ -175,12 +177,20 @@ impl Kernel {
         }
     }
 
-    /// Adds what arrives at a part in a row to its accumulators.
-    pub(super) fn receive(self, part: &mut Part, plan: &Plan, of_part: &PartPlan, arrivals: &Arrivals, row: usize) {
+    /// Gives what arrives at a part in a row to its neurons.
+    pub(super) fn receive(
+        self,
+        neurons: &mut Neurons,
+        plan: &Plan,
+        part: &PartPlan,
+        arrived: Arrived<'_>,
+        scratch: &mut Scratch,
+        events: &mut [Events],
+    ) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::receive(self, part, plan, of_part, arrivals, row),
-            _ => part.receive(plan, of_part, arrivals, row),
+            Self::Avx2 | Self::Avx512 => x86::receive(self, neurons, plan, part, arrived, scratch, events),
+            _ => neurons.receive(plan, part, arrived, scratch, events),
         }
     }
 
@@ -192,12 +202,15 @@ impl Kernel {
         word: Word,
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
+        arrived: Option<Arrived<'_>>,
         watch: bool,
     ) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, watch),
-            _ => neurons.run(instructions, word, scratch, outbox, watch),
+            Self::Avx2 | Self::Avx512 => {
+                x86::run_neurons(self, neurons, instructions, word, scratch, outbox, arrived, watch)
+            }
+            _ => neurons.run(instructions, word, scratch, outbox, arrived, watch),
         }
     }
 }
@@ -231,7 +244,7 @@ impl Product {
     /// Adds the product to what is there.
     pub fn multiply(&mut self, kernel: Kernel) -> &[i32] {
         let n_lanes = self.matrix.n_neurons.next_multiple_of(LANES);
-        let out = Target { sums: &mut self.out, n_lanes, first_lane: 0, rows: &self.rows };
+        let out = Target { sums: &mut self.out, n_lanes, first_lane: 0, rows: &self.rows, is_new: false };
         kernel.multiply(&self.matrix, &self.payloads, None, &mut self.panel, out);
         &self.out
     }
@@ -244,9 +257,11 @@ fn add(matrix: &Matrix, payloads: &Payloads, chunk: Chunk, first: usize, sums: &
     for (&Digit { row, place }, sums) in payloads.multiplied[first..].iter().zip(sums) {
         let excess = if place == 0 { payloads.excess(matrix.kind, row) } else { 0 };
         let shift = 8 * place;
+        // All bits if what is there stays: the lowest digit comes first.
+        let stays = if out.is_new && place == 0 { 0 } else { -1 };
         let of_row = &mut out.sums[out.rows[row] * out.n_lanes..][..end_lane];
         let out = &mut of_row[out.first_lane + chunk.first_neuron..];
-        let put = |out: &mut i32, sum: i32| *out = out.wrapping_add((sum << shift).wrapping_sub(excess));
+        let put = |out: &mut i32, sum: i32| *out = (*out & stays).wrapping_add((sum << shift).wrapping_sub(excess));
         match chunk.shape {
             Shape::FourFields => {
                 for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().take(LANES).enumerate() {

@@ -84,7 +84,8 @@ fn check(kernel: Kernel, matrix: &Matrix, weights: &[Vec<i8>], rows: &[Vec<i32>]
     // The rows the other way round, among lanes that are others'.
     let places: Vec<usize> = (0..rows.len()).rev().collect();
     let mut sums = vec![7; rows.len() * (n_lanes + 3 * LANES)];
-    let target = Target { sums: &mut sums, n_lanes: n_lanes + 3 * LANES, first_lane: 2 * LANES, rows: &places };
+    let target =
+        Target { sums: &mut sums, n_lanes: n_lanes + 3 * LANES, first_lane: 2 * LANES, rows: &places, is_new: false };
     kernel.multiply(matrix, &payloads, None, &mut Panel::default(), target);
     let of_rows = sums.chunks_exact(n_lanes + 3 * LANES).rev();
     let (before, found): (Vec<&[i32]>, Vec<&[i32]>) = of_rows.map(|row| row.split_at(2 * LANES)).unzip();

@@ -10,10 +10,10 @@ use seamount_microcode::semantics::Word;
 
 use super::matrix::{Chunk, Matrix, Shape};
 use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add, portable};
-use crate::fast::arrivals::Arrivals;
+use crate::events::Events;
+use crate::fast::arrivals::Arrived;
 use crate::fast::lanes::{Neurons, Scratch};
 use crate::fast::outbox::Outbox;
-use crate::fast::part::Part;
 use crate::fast::plan::{PartPlan, Plan};
 
 /// Compiles a portable kernel for each kind of processor, and calls the one for this processor.
@@ -57,7 +57,14 @@ compiled_for_each! {
 }
 
 compiled_for_each! {
-    fn receive(part: &mut Part, plan: &Plan, of_part: &PartPlan, arrivals: &Arrivals, row: usize) = Part::receive
+    fn receive(
+        neurons: &mut Neurons,
+        plan: &Plan,
+        part: &PartPlan,
+        arrived: Arrived<'_>,
+        scratch: &mut Scratch,
+        events: &mut [Events]
+    ) = Neurons::receive
 }
 
 compiled_for_each! {
@@ -67,6 +74,7 @@ compiled_for_each! {
         word: Word,
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
+        arrived: Option<Arrived<'_>>,
         watch: bool
     ) -> bool = Neurons::run
 }
