@@ -456,9 +456,8 @@ impl Arrivals {
 
 /// What the host sends for a token, and where to: its embedding, and the tick.
 fn host_payloads(host: &Host, token: u32) -> impl Iterator<Item = (i64, &[Dest])> {
-    let width = index(host.width);
-    let channels = &host.embedding[index(token) * width..][..width];
-    let input = channels.iter().enumerate().map(|(channel, &payload)| (payload.into(), host.input.of(channel)));
+    let channels = host.payloads(token).enumerate();
+    let input = channels.map(|(channel, payload)| (payload.into(), host.input.of(channel)));
     input.chain(std::iter::once((1, host.tick.as_slice())))
 }
 

@@ -87,8 +87,7 @@ impl<'p> Profile<'p> {
     pub fn expected(&self, densities: &Densities) -> Wavefront {
         let mut counter = Counter::new(self);
         let embedding = &self.program.host.embedding;
-        let n_sent = embedding.iter().filter(|&&payload| payload != 0).count();
-        let share = if embedding.is_empty() { 1.0 } else { n_sent as f64 / embedding.len() as f64 };
+        let share = if embedding.is_empty() { 1.0 } else { embedding.n_not_zero() as f64 / embedding.len() as f64 };
         for channel in 0..self.program.host.input.n_sources() {
             counter.host_sends(self.program.host.input.of(channel), share);
         }
@@ -145,8 +144,7 @@ impl<'p> Profile<'p> {
     pub fn observed(&self, trace: &TokenTrace) -> Wavefront {
         let mut counter = Counter::new(self);
         let host = &self.program.host;
-        let row = &host.embedding[index(trace.token) * index(host.width)..][..index(host.width)];
-        for (channel, _) in row.iter().enumerate().filter(|&(_, &payload)| payload != 0) {
+        for (channel, _) in host.payloads(trace.token).enumerate().filter(|&(_, payload)| payload != 0) {
             counter.host_sends(host.input.of(channel), 1.0);
         }
         counter.host_sends(&host.tick, 1.0);

@@ -11,6 +11,7 @@ use seamount_microcode::{AccId, Body, SlotDecl, SlotKind, decode, encode};
 use sha2::{Digest as _, Sha256};
 
 use crate::container::{self, ALIGN_BYTES};
+use crate::embedding::Embedding;
 use crate::error::{ProgramError, Section};
 use crate::program::{Core, Dest, Encoding, Group, Host, Place, Program, Routes, Slice, SynapseBlock, index};
 use crate::verify::verify;
@@ -64,7 +65,7 @@ impl Program {
         Self::from_shared(&Bytes::copy_from_slice(bytes))
     }
 
-    /// As [`from_bytes`](Self::from_bytes), but synapse images and tokenizer share the memory of `file`.
+    /// As [`from_bytes`](Self::from_bytes), but synapse images, embedding and tokenizer share the memory of `file`.
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes).
@@ -427,7 +428,9 @@ fn write_host(host: &Host) -> Vec<u8> {
     writer.u64(host.logit_scale.to_bits());
     write_routes(&mut writer, &host.input);
     writer.list(&host.tick, write_dest);
-    writer.list(&host.embedding, |writer, value| writer.bytes.extend(value.to_le_bytes()));
+    writer.u8(u8::try_from(host.embedding.bytes_per_value()).expect("invariant: a value has one byte or two"));
+    writer.count(host.embedding.len());
+    writer.bytes.extend_from_slice(host.embedding.as_bytes());
     writer.bytes
 }
 
@@ -438,8 +441,11 @@ fn read_host(mut reader: Reader) -> Result<Host, ProgramError> {
     let logit_scale = f64::from_bits(reader.u64()?);
     let input = read_routes(&mut reader)?;
     let tick = reader.list(8, read_dest)?;
-    let n_values = reader.count(2)?;
-    let embedding = reader.numbers(n_values, i16::from_le_bytes)?;
+    let bytes_per_value = reader.u8()?;
+    let packed = reader.shared(usize::from(bytes_per_value.max(1)))?;
+    let embedding = Embedding::packed(bytes_per_value, packed);
+    let not_packed = || reader.error(format!("{bytes_per_value} bytes a value are not as few as hold each of them"));
+    let embedding = embedding.ok_or_else(not_packed)?;
     reader.end()?;
     Ok(Host { vocab_size, width, embedding, input, tick, n_outputs, logit_scale, latency_steps, bos_id, eos_id })
 }

@@ -11,6 +11,7 @@
 
 mod container;
 mod dis;
+mod embedding;
 mod error;
 mod flow;
 mod format;
@@ -21,6 +22,7 @@ mod verify;
 mod wire;
 
 pub use container::{ALIGN_BYTES, FORMAT_VERSION, MAGIC};
+pub use embedding::Embedding;
 pub use error::{ProgramError, Section};
 pub use flow::{Edge, Flow, Sender};
 pub use memory::{CoreMemory, Excess, Limit};

@@ -7,6 +7,8 @@ use seamount_arch::Arch;
 use seamount_microcode::{AccId, Body, PortId};
 use serde::{Deserialize, Serialize};
 
+use crate::embedding::Embedding;
+
 /// Everything that runs: what is loaded on each neurocore, and what the host needs to feed it and to read it.
 ///
 /// A program that was read from bytes is structurally valid; one that was built in memory is checked by
@@ -168,7 +170,7 @@ pub struct Host {
     /// Embedding channels.
     pub width: u32,
     /// Payloads to send for a token, `[vocab_size, width]`.
-    pub embedding: Vec<i16>,
+    pub embedding: Embedding,
     /// Where each embedding channel goes, `width` sources.
     pub input: Routes,
     /// Where a spike of payload 1 goes with every token.
@@ -184,6 +186,17 @@ pub struct Host {
     pub bos_id: Option<u32>,
     /// The token that ends a text.
     pub eos_id: Option<u32>,
+}
+
+impl Host {
+    /// What the embedding channels send for a token.
+    ///
+    /// # Panics
+    /// If the embedding has no such row.
+    pub fn payloads(&self, token: u32) -> impl ExactSizeIterator<Item = i16> {
+        let width = index(self.width);
+        self.embedding.values(index(token) * width, width)
+    }
 }
 
 impl Program {

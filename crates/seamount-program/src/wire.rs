@@ -131,6 +131,14 @@ impl Reader {
         Ok(numbers)
     }
 
+    /// A list of items of `item_bytes` each, as it is.
+    pub(crate) fn shared(&mut self, item_bytes: usize) -> Result<Bytes, ProgramError> {
+        let end = self.count(item_bytes)? * item_bytes + self.at;
+        let list = self.bytes.slice(self.at..end);
+        self.at = end;
+        Ok(list)
+    }
+
     /// Allows `n` times `each` items of type `T` that the section does not list one by one, and returns how many they
     /// are.
     pub(crate) fn unfold<T>(&mut self, n: usize, each: usize) -> Result<usize, ProgramError> {

@@ -145,6 +145,33 @@ fn what_a_run_stands_for_is_bounded_before_it_is_unfolded() {
     assert_eq!(message, format!("section `host`, byte 60: {expected}"));
 }
 
+#[test]
+fn an_embedding_takes_as_few_bytes_as_its_values_need() {
+    let with = |values: [i16; 6]| {
+        let mut program = sample();
+        program.host.embedding = values.into_iter().collect();
+        program
+    };
+    let narrow = with([-128, 0, 127, 1, 2, 3]);
+    let wide = with([-129, 0, 127, 1, 2, 3]);
+    assert_eq!([&narrow, &wide].map(|program| program.host.embedding.bytes_per_value()), [1, 2]);
+    assert_eq!(section_bytes(&wide, Section::Host) - section_bytes(&narrow, Section::Host), 6);
+    for (program, first) in [(narrow, -128), (wide.clone(), -129)] {
+        let again = Program::from_bytes(&program.to_bytes()).unwrap();
+        assert_eq!(again, program);
+        let rows: Vec<Vec<i16>> = (0..3).map(|token| again.host.payloads(token).collect()).collect();
+        assert_eq!(rows, [[first, 0], [127, 1], [2, 3]]);
+        assert_eq!(again.host.embedding.n_not_zero(), 5);
+    }
+    // The first two values are the last twelve bytes' first four.
+    let values_at = usize::try_from(section_bytes(&wide, Section::Host)).expect("a small section") - 12;
+    let message = "2 bytes a value are not as few as hold each of them";
+    assert!(refused(&wide, Section::Host, values_at, 0).ends_with(message));
+    let file = bytes::Bytes::from(wide.to_bytes());
+    let shared = Program::from_shared(&file).unwrap();
+    assert!(file.as_ptr_range().contains(&shared.host.embedding.as_bytes().as_ptr()));
+}
+
 /// Where the slots of the first slice begin, behind how many there are.
 const FIRST_SLOT: usize = 52;
 
@@ -196,7 +223,7 @@ proptest! {
     fn routes_come_back_as_they_were(lists in prop::collection::vec(prop::collection::vec((0..2_u32, 0..3_u32), 0..3), 0..12)) {
         let mut program = sample();
         program.host.width = u32::try_from(lists.len()).expect("a short list");
-        program.host.embedding = vec![7; 3 * lists.len()];
+        program.host.embedding = std::iter::repeat_n(7, 3 * lists.len()).collect();
         let dest = |(core_idx, axon)| Dest { core_idx, axon };
         program.host.input = Routes::from_lists(lists.into_iter().map(|list| list.into_iter().map(dest)));
         prop_assert_eq!(Program::from_bytes(&program.to_bytes()).unwrap(), program);

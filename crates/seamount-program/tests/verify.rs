@@ -176,7 +176,7 @@ fn routes_and_destinations() {
 #[test]
 fn host() {
     assert_eq!(
-        broken(|p| p.host.embedding.truncate(5)),
+        broken(|p| p.host.embedding = (0..5).collect()),
         ["host: 5 embedding values for 3 tokens of 2 channels [host]"]
     );
     assert_eq!(broken(|p| p.host.latency_steps = 0), ["host: a latency of 0 steps [host]"]);

@@ -73,7 +73,7 @@ fn program_section(program: &Program) -> ProgramSection {
         vocab_size: host.vocab_size,
         n_embedding_channels: host.width,
         n_outputs: host.n_outputs,
-        embedding_bytes: count(size_of_val(host.embedding.as_slice())),
+        embedding_bytes: count(host.embedding.as_bytes().len()),
         tokenizer_bytes: program.tokenizer.as_ref().map_or(0, |bytes| count(bytes.len())),
     }
 }

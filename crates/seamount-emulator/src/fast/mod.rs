@@ -447,8 +447,7 @@ fn parts(plan: &Plan, n_streams: usize) -> Vec<Vec<Part>> {
 
 /// What the host's channels send for a token.
 fn embedding(host: &Host, token: u32) -> Vec<i32> {
-    let width = index(host.width);
-    host.embedding[index(token) * width..][..width].iter().map(|&payload| payload.into()).collect()
+    host.payloads(token).map(i32::from).collect()
 }
 
 fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32], events: &mut Events) {

@@ -43,7 +43,7 @@ impl Net {
         let host = Host {
             vocab_size,
             width,
-            embedding: embedding.to_vec(),
+            embedding: embedding.iter().copied().collect(),
             input: Routes::default(),
             tick: Vec::new(),
             n_outputs: 0,

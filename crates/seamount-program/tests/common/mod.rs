@@ -62,7 +62,7 @@ pub fn sample() -> Program {
         host: Host {
             vocab_size: 3,
             width: 2,
-            embedding: vec![1, -2, 300, 0, i16::MIN, i16::MAX],
+            embedding: [1, -2, 300, 0, i16::MIN, i16::MAX].into_iter().collect(),
             input: Routes::from_lists([vec![to(0, 0), to(1, 0)], vec![to(0, 1), to(1, 1)]]),
             tick: vec![to(0, 2), to(1, 2)],
             n_outputs: 2,

@@ -38,7 +38,7 @@ impl Sketch {
         let host = Host {
             vocab_size,
             width,
-            embedding: vec![0; (vocab_size * width) as usize],
+            embedding: std::iter::repeat_n(0, (vocab_size * width) as usize).collect(),
             input: Routes::default(),
             tick: Vec::new(),
             n_outputs: vocab_size,
