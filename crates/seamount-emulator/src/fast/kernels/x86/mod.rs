@@ -114,15 +114,18 @@ pub(super) fn multiply(
         multiply_few(matrix, payloads, next, panel, out);
         return;
     }
+    // What comes next is fetched meanwhile.
+    let mut ahead = next.unwrap_or(matrix).address();
     for chunk in matrix.chunks() {
         panel.tiles.resize(matrix.n_fours(), Tile([0; LANES]));
         // SAFETY: the processor has the instructions, as was just asked.
         unsafe {
             match kernel {
-                Kernel::Avx512 => avx512::make_tiles(matrix, chunk, &mut panel.tiles),
+                Kernel::Avx512 => avx512::make_tiles(matrix, chunk, ahead, &mut panel.tiles),
                 _ => avx2::make_tiles(matrix, chunk, &mut panel.tiles),
             }
         }
+        ahead = ahead.wrapping_add(size_of_val(panel.tiles.as_slice()));
         for block in payloads.blocks() {
             panel.sums.resize(block.len(), [[0; LANES]; MOST_FIELDS]);
             let (digits, sums) = (payloads.digits(&block), panel.sums.as_mut_slice());
