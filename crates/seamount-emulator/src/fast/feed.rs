@@ -65,14 +65,17 @@ impl Heard {
             }
         };
         self.rows.clear();
+        let mut n_ports = 0;
         for (stream, span) in spans.iter().enumerate() {
             let first = self.rows.len();
             let mut last = None;
+            n_ports = 0;
             for (at, segment) in feed.segments.iter().enumerate() {
                 // Segments of one port follow each other.
                 if last.replace(segment.source) == Some(segment.source) {
                     continue;
                 }
+                n_ports += 1;
                 let (sent, lag) = sent(at, stream);
                 let arrivals = sent.steps.iter().map(|step| step + lag);
                 let arrivals = arrivals.filter(|step| (span.first..span.end()).contains(step));
@@ -80,13 +83,19 @@ impl Heard {
             }
             self.rows[first..].sort_unstable();
         }
+        let n_arrivals = self.rows.len();
         self.rows.dedup();
+        // Whether all ports have sent in all steps in which any has.
+        let is_steady = n_arrivals == n_ports * self.rows.len();
 
         let payloads = &mut self.payloads;
         payloads.n_sources = feed.n_sources;
-        payloads.values.clear();
-        payloads.values.resize(self.rows.len() * payloads.n_sources, 0);
         let one_to_one = feed.is_one_to_one();
+        // Most feeds are filled row by row.
+        if !(one_to_one && feed.is_filled() && is_steady) {
+            payloads.values.clear();
+        }
+        payloads.values.resize(self.rows.len() * payloads.n_sources, 0);
         for (stream, span) in spans.iter().enumerate() {
             for (at, segment) in feed.segments.iter().enumerate() {
                 let (sent, lag) = sent(at, stream);

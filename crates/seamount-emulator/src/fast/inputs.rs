@@ -92,6 +92,11 @@ impl Feed {
             follows
         })
     }
+
+    /// Whether every axon has a source.
+    pub(super) fn is_filled(&self) -> bool {
+        self.segments.iter().map(|segment| segment.n).sum::<usize>() == self.n_sources
+    }
 }
 
 impl Feeds {

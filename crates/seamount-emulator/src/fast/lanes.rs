@@ -9,6 +9,7 @@
 //! are never counted.
 
 use std::ops::BitOrAssign;
+use std::sync::Arc;
 
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
@@ -22,7 +23,8 @@ use crate::error::FaultKind;
 /// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
 #[derive(Clone, Debug)]
 pub(super) struct Neurons {
-    pub slots: Vec<Vec<i32>>,
+    /// Streams share those that none of them has written yet: parameters.
+    pub slots: Vec<Arc<Vec<i32>>>,
     pub accumulators: Vec<Vec<i32>>,
     /// Whether an accumulator may hold anything but zeros. What has arrived in this step may still be elsewhere.
     pub is_charged: Vec<bool>,
@@ -36,6 +38,8 @@ pub(super) struct Scratch {
     /// Whose ways are taken where it has some of its own.
     kernel: Option<Kernel>,
     registers: Vec<Vec<i32>>,
+    /// By register, the slot whose lanes it has, if it was loaded and neither has been written since.
+    loaded: Vec<Option<usize>>,
     /// By accumulator, whether what has arrived waits to be read.
     pub is_waiting: Vec<bool>,
     /// Whether a register is known to hold zeros.
@@ -53,6 +57,14 @@ struct Range {
     word: Word,
     min: i32,
     max: i32,
+}
+
+/// Registers to be read.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
+    registers: &'a [Vec<i32>],
+    loaded: &'a [Option<usize>],
+    slots: &'a [Arc<Vec<i32>>],
 }
 
 /// The lanes that run; all of them if `None`.
@@ -75,7 +87,7 @@ impl Neurons {
     /// Neurons all of whose slots and accumulators are zero.
     pub(super) fn new(n_lanes: usize, n_slots: usize, n_accumulators: usize) -> Self {
         Self {
-            slots: vec![vec![0; n_lanes]; n_slots],
+            slots: vec![Arc::new(vec![0; n_lanes]); n_slots],
             accumulators: vec![vec![0; n_lanes]; n_accumulators],
             is_charged: vec![false; n_accumulators],
             is_zero: vec![true; n_slots],
@@ -84,22 +96,26 @@ impl Neurons {
 
     /// Takes what the slots and accumulators of a piece hold, `[neuron, slot]` and `[neuron, accumulator]`.
     pub(super) fn set_piece(&mut self, piece: &Piece, slots: &[i32], accumulators: &[i32]) {
-        for (lanes, values) in [(&mut self.slots, slots), (&mut self.accumulators, accumulators)] {
-            let n_values = lanes.len();
-            for (at, lanes) in lanes.iter_mut().enumerate() {
-                let values = values.iter().skip(at).step_by(n_values);
-                lanes[piece.lanes()].iter_mut().zip(values).for_each(|(lane, value)| *lane = *value);
-                let last = lanes[piece.lanes().end - 1];
-                lanes[piece.spare_lanes()].fill(last);
-            }
+        let set = |lanes: &mut [i32], at: usize, values: &[i32], n_values: usize| {
+            let values = values.iter().skip(at).step_by(n_values);
+            lanes[piece.lanes()].iter_mut().zip(values).for_each(|(lane, value)| *lane = *value);
+            let last = lanes[piece.lanes().end - 1];
+            lanes[piece.spare_lanes()].fill(last);
+        };
+        let (n_slots, n_accumulators) = (self.slots.len(), self.accumulators.len());
+        for (at, lanes) in self.slots.iter_mut().enumerate() {
+            set(Arc::make_mut(lanes).as_mut_slice(), at, slots, n_slots);
+        }
+        for (at, lanes) in self.accumulators.iter_mut().enumerate() {
+            set(lanes, at, accumulators, n_accumulators);
         }
     }
 
     /// Finds out which accumulators and slots hold nothing but zeros.
     pub(super) fn find_zeros(&mut self) {
-        let are_zeros = |lanes: &Vec<i32>| lanes.iter().all(|&value| value == 0);
+        let are_zeros = |lanes: &[i32]| lanes.iter().all(|&value| value == 0);
         self.is_charged = self.accumulators.iter().map(|lanes| !are_zeros(lanes)).collect();
-        self.is_zero = self.slots.iter().map(are_zeros).collect();
+        self.is_zero = self.slots.iter().map(|lanes| are_zeros(lanes)).collect();
     }
 
     /// Whether no accumulator holds anything, nor any of some slots.
@@ -137,7 +153,15 @@ impl Scratch {
         if self.registers.len() < n_registers {
             self.registers.resize_with(n_registers, || vec![0; self.spare.len()]);
             self.is_zero.resize(n_registers, false);
+            self.loaded.resize(n_registers, None);
         }
+    }
+
+    /// What instructions read, beside the spare lanes, which they write, and the flag.
+    #[inline(always)]
+    fn operands<'a>(&'a mut self, neurons: &'a Neurons) -> (Operands<'a>, &'a mut Vec<i32>, &'a [i32]) {
+        let Self { registers, loaded, spare, flag, .. } = self;
+        (Operands { registers, loaded, slots: &neurons.slots }, spare, flag)
     }
 
     fn resize(&mut self, n_lanes: usize) {
@@ -147,8 +171,19 @@ impl Scratch {
             }
         }
         self.is_zero.fill(false);
+        self.loaded.fill(None);
         self.taken.clear();
         self.waiting.clear();
+    }
+}
+
+impl<'a> Operands<'a> {
+    #[inline(always)]
+    fn of(self, register: usize) -> &'a [i32] {
+        match self.loaded[register] {
+            Some(slot) => &self.slots[slot],
+            None => &self.registers[register],
+        }
     }
 }
 
@@ -360,17 +395,22 @@ impl Machine<'_, '_, '_> {
         let narrow = word.bits() < 32;
         match instr {
             Instr::RmwLd { rd, slot } => {
-                self.scratch.spare.copy_from_slice(&self.neurons.slots[slot.index()]);
-                self.keep(rd.index(), mask);
+                if mask.is_none() {
+                    self.scratch.loaded[rd.index()] = Some(slot.index());
+                    self.scratch.is_zero[rd.index()] = false;
+                } else {
+                    self.scratch.spare.copy_from_slice(&self.neurons.slots[slot.index()]);
+                    self.keep(rd.index(), mask);
+                }
             }
             Instr::RmwSt { slot, ra } => {
-                self.scratch.spare.copy_from_slice(&self.scratch.registers[ra.index()]);
+                self.copy(ra.index());
                 self.store(slot.index(), mask);
             }
             Instr::RmwXchg { rd, slot, ra } => self.exchange(rd.index(), slot.index(), ra.index(), mask),
             Instr::RmwAdd { rd, slot, ra } => {
-                let Scratch { registers, spare, .. } = &mut *self.scratch;
-                let (old, ra) = (&self.neurons.slots[slot.index()], &registers[ra.index()]);
+                let (operands, spare, _) = self.scratch.operands(self.neurons);
+                let (old, ra) = (operands.slots[slot.index()].as_slice(), operands.of(ra.index()));
                 let mut lost = 0;
                 for ((sum, &a), &b) in spare.iter_mut().zip(old).zip(ra) {
                     let outcome = semantics::add(word, a, b);
@@ -388,22 +428,22 @@ impl Machine<'_, '_, '_> {
             Instr::Rdc { rd, acc } => self.read_and_clear(rd.index(), acc.index(), mask),
             Instr::Mov { rd, src } => {
                 match src {
-                    Src::Reg(reg) => self.scratch.spare.copy_from_slice(&self.scratch.registers[reg.index()]),
+                    Src::Reg(reg) => self.copy(reg.index()),
                     Src::Imm(value) => self.scratch.spare.fill(value),
                 }
                 self.keep(rd.index(), mask);
             }
             Instr::Sel { rd, ra, src } => {
-                let Scratch { registers, spare, flag, .. } = &mut *self.scratch;
-                let a = &registers[ra.index()];
+                let (operands, spare, flag) = self.scratch.operands(self.neurons);
+                let a = operands.of(ra.index());
                 match src {
                     Src::Reg(b) => {
-                        for (((out, &a), &b), &flag) in spare.iter_mut().zip(a).zip(&registers[b.index()]).zip(&*flag) {
+                        for (((out, &a), &b), &flag) in spare.iter_mut().zip(a).zip(operands.of(b.index())).zip(flag) {
                             *out = if flag != 0 { a } else { b };
                         }
                     }
                     Src::Imm(b) => {
-                        for ((out, &a), &flag) in spare.iter_mut().zip(a).zip(&*flag) {
+                        for ((out, &a), &flag) in spare.iter_mut().zip(a).zip(flag) {
                             *out = if flag != 0 { a } else { b };
                         }
                     }
@@ -472,12 +512,13 @@ impl Machine<'_, '_, '_> {
                     let value = product.min(high).max(low);
                     (value as i32, value ^ product)
                 };
-                let Scratch { registers, spare, kernel, .. } = &mut *self.scratch;
+                let kernel = self.scratch.kernel;
+                let (operands, spare, _) = self.scratch.operands(self.neurons);
                 let factor = match src {
-                    Src::Reg(b) => Factor::Lanes(&registers[b.index()]),
+                    Src::Reg(b) => Factor::Lanes(operands.of(b.index())),
                     Src::Imm(b) => Factor::All(b),
                 };
-                let a = &registers[ra.index()];
+                let a = operands.of(ra.index());
                 let is_done = kernel.is_some_and(|kernel| kernel.mul_shr(spare, a, factor, half, shift, word));
                 if !is_done {
                     self.saturating(ra.index(), src, mask, multiply);
@@ -488,26 +529,54 @@ impl Machine<'_, '_, '_> {
             Instr::Ge { ra, src } => self.compare(ra.index(), src, mask, semantics::ge),
             Instr::Eq { ra, src } => self.compare(ra.index(), src, mask, semantics::eq),
             Instr::Spike { port, ra } => {
-                self.outbox.spike(port, &self.scratch.registers[ra.index()], mask, pc);
+                let (operands, ..) = self.scratch.operands(self.neurons);
+                self.outbox.spike(port, operands.of(ra.index()), mask, pc);
             }
-            Instr::Probe { probe, ra } => self.outbox.probe(probe, &self.scratch.registers[ra.index()], mask),
+            Instr::Probe { probe, ra } => {
+                let (operands, ..) = self.scratch.operands(self.neurons);
+                self.outbox.probe(probe, operands.of(ra.index()), mask);
+            }
             Instr::SkpC { .. } | Instr::JmpC { .. } => unreachable!("invariant: branches are not executed here"),
+        }
+    }
+
+    /// Copies a register to the spare lanes.
+    #[inline(always)]
+    fn copy(&mut self, register: usize) {
+        let (operands, spare, _) = self.scratch.operands(self.neurons);
+        spare.copy_from_slice(operands.of(register));
+    }
+
+    /// Gives registers that have the lanes of a slot, which will be written, their own.
+    #[inline(always)]
+    fn forget_loads(&mut self, slot: usize) {
+        let Scratch { registers, loaded, .. } = &mut *self.scratch;
+        for (register, loaded) in registers.iter_mut().zip(loaded) {
+            if *loaded == Some(slot) {
+                register.copy_from_slice(&self.neurons.slots[slot]);
+                *loaded = None;
+            }
         }
     }
 
     /// Puts the spare lanes in a register; those that do not run keep theirs. What was there is in the spare lanes.
     #[inline(always)]
     fn keep(&mut self, register: usize, mask: Option<&[i32]>) {
-        let Scratch { registers, spare, .. } = &mut *self.scratch;
-        blend(spare, &registers[register], mask);
+        if mask.is_some() {
+            let (operands, spare, _) = self.scratch.operands(self.neurons);
+            blend(spare, operands.of(register), mask);
+        }
+        let Scratch { registers, spare, loaded, .. } = &mut *self.scratch;
         std::mem::swap(spare, &mut registers[register]);
+        loaded[register] = None;
         self.scratch.is_zero[register] = false;
     }
 
     /// Puts the spare lanes in a slot, as [`keep`](Self::keep).
     #[inline(always)]
     fn store(&mut self, slot: usize, mask: Option<&[i32]>) {
-        let (spare, words) = (&mut self.scratch.spare, &mut self.neurons.slots[slot]);
+        self.forget_loads(slot);
+        let (spare, words) = (&mut self.scratch.spare, Arc::make_mut(&mut self.neurons.slots[slot]));
         blend(spare, words, mask);
         self.changed |= self.watch && spare != words;
         std::mem::swap(spare, words);
@@ -517,14 +586,15 @@ impl Machine<'_, '_, '_> {
     /// `RMW.XCHG`. Where all lanes exchange a register with a slot, nothing is copied.
     #[inline(always)]
     fn exchange(&mut self, rd: usize, slot: usize, ra: usize, mask: Option<&[i32]>) {
-        if mask.is_some() || rd != ra {
-            self.scratch.spare.copy_from_slice(&self.scratch.registers[ra]);
+        if mask.is_some() || rd != ra || self.scratch.loaded[ra].is_some() {
+            self.copy(ra);
             self.store(slot, mask);
             // The spare now holds the old words.
             self.keep(rd, mask);
             return;
         }
-        let (register, words) = (&mut self.scratch.registers[rd], &mut self.neurons.slots[slot]);
+        self.forget_loads(slot);
+        let (register, words) = (&mut self.scratch.registers[rd], Arc::make_mut(&mut self.neurons.slots[slot]));
         let (of_register, of_slot) = (&mut self.scratch.is_zero[rd], &mut self.neurons.is_zero[slot]);
         self.changed |= self.watch && !(*of_register && *of_slot) && register != words;
         std::mem::swap(register, words);
@@ -585,11 +655,11 @@ impl Machine<'_, '_, '_> {
     /// Computes the spare lanes where nothing can be lost.
     #[inline(always)]
     fn plain(&mut self, ra: usize, src: Src, compute: impl Fn(i32, i32) -> i32) {
-        let Scratch { registers, spare, .. } = &mut *self.scratch;
-        let a = &registers[ra];
+        let (operands, spare, _) = self.scratch.operands(self.neurons);
+        let a = operands.of(ra);
         match src {
             Src::Reg(b) => {
-                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
+                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(operands.of(b.index())) {
                     *out = compute(a, b);
                 }
             }
@@ -611,12 +681,12 @@ impl Machine<'_, '_, '_> {
         mask: Option<&[i32]>,
         compute: impl Fn(i32, i32) -> (i32, L),
     ) {
-        let Scratch { registers, spare, .. } = &mut *self.scratch;
-        let a = &registers[ra];
+        let (operands, spare, _) = self.scratch.operands(self.neurons);
+        let a = operands.of(ra);
         let mut lost = L::default();
         match src {
             Src::Reg(b) => {
-                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(&registers[b.index()]) {
+                for ((out, &a), &b) in spare.iter_mut().zip(a).zip(operands.of(b.index())) {
                     let (value, saturated) = compute(a, b);
                     lost |= saturated;
                     *out = value;
@@ -636,7 +706,7 @@ impl Machine<'_, '_, '_> {
         let is_lost = |a, b| compute(a, b).1 != L::default();
         Self::count_saturations(self.outbox, mask, |lane| {
             let b = match src {
-                Src::Reg(b) => registers[b.index()][lane],
+                Src::Reg(b) => operands.of(b.index())[lane],
                 Src::Imm(b) => b,
             };
             is_lost(a[lane], b)

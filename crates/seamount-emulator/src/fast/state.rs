@@ -40,8 +40,8 @@ impl Fast {
             let part = &part[stream];
             for piece in &part_plan.pieces {
                 let slice = &mut snapshot.cores[piece.core].slices[piece.slice];
-                copy(piece, &part.neurons.slots, &mut slice.slots);
-                copy(piece, &part.neurons.accumulators, &mut slice.accumulators);
+                copy(piece, part.neurons.slots.iter().map(|lanes| lanes.as_slice()), &mut slice.slots);
+                copy(piece, part.neurons.accumulators.iter(), &mut slice.accumulators);
             }
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
                 let n_classes = port_plan.classes.len();
@@ -156,10 +156,10 @@ fn source(fast: &Fast, first_sources: &[Vec<usize>], piece: &Piece, port: usize)
 }
 
 /// From `[value][lane]` of a part to `[neuron, value]` of its slice.
-fn copy(piece: &Piece, lanes: &[Vec<i32>], slice: &mut [i32]) {
+fn copy<L: AsRef<[i32]>>(piece: &Piece, lanes: impl ExactSizeIterator<Item = L>, slice: &mut [i32]) {
     let n_values = lanes.len();
-    for (at, lanes) in lanes.iter().enumerate() {
+    for (at, lanes) in lanes.enumerate() {
         let values = slice.iter_mut().skip(piece.first_in_slice * n_values + at).step_by(n_values);
-        values.zip(&lanes[piece.lanes()]).for_each(|(value, lane)| *value = *lane);
+        values.zip(&lanes.as_ref()[piece.lanes()]).for_each(|(value, lane)| *value = *lane);
     }
 }

@@ -220,9 +220,10 @@ fn store(lanes: &mut [i32; LANES], sum: __m512i) {
     unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), sum) };
 }
 
-/// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
+/// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word, if that is to be
+/// `CHECKED`.
 #[target_feature(enable = "avx512f")]
-pub(super) fn mul_shr(
+pub(super) fn mul_shr<const CHECKED: bool>(
     out: &mut [i32],
     a: &[i32],
     b: impl Iterator<Item = [i32; LANES]>,
@@ -240,8 +241,10 @@ pub(super) fn mul_shr(
         let (a, b) = (load(a), load(&b));
         let even = shifted(a, b);
         let odd = shifted(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
-        seen = _mm512_or_si512(seen, _mm512_add_epi64(even, beyond));
-        seen = _mm512_or_si512(seen, _mm512_add_epi64(odd, beyond));
+        if CHECKED {
+            seen = _mm512_or_si512(seen, _mm512_add_epi64(even, beyond));
+            seen = _mm512_or_si512(seen, _mm512_add_epi64(odd, beyond));
+        }
         // The low words of the odd lanes go to the upper halves.
         store(out, _mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd));
     }

@@ -82,14 +82,32 @@ compiled_for_each! {
 /// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
 pub(super) fn mul_shr(out: &mut [i32], a: &[i32], b: Factor<'_>, half: i64, shift: u8, word: Word) -> bool {
     assert!(Kernel::Avx512.is_available(), "a kernel of another processor");
+    let magnitude = |value: i32| i64::from(value.unsigned_abs());
+    let most = match b {
+        Factor::Lanes(_) => magnitude(word.min()),
+        Factor::All(b) => magnitude(b),
+    };
+    // Where no product of words is too large none is looked at.
+    let all_fit = (magnitude(word.min()) * most + half) >> shift <= i64::from(word.max());
     // SAFETY: the processor has the instructions, as was just asked.
     unsafe {
-        match b {
-            Factor::Lanes(b) => avx512::mul_shr(out, a, b.as_chunks().0.iter().copied(), half, shift, word),
-            Factor::All(b) => avx512::mul_shr(out, a, std::iter::repeat([b; LANES]), half, shift, word),
+        match (b, all_fit) {
+            (Factor::Lanes(b), true) => avx512::mul_shr::<false>(out, a, lanes_of(b), half, shift, word),
+            (Factor::Lanes(b), false) => avx512::mul_shr::<true>(out, a, lanes_of(b), half, shift, word),
+            (Factor::All(b), true) => {
+                avx512::mul_shr::<false>(out, a, std::iter::repeat([b; LANES]), half, shift, word)
+            }
+            (Factor::All(b), false) => {
+                avx512::mul_shr::<true>(out, a, std::iter::repeat([b; LANES]), half, shift, word)
+            }
         }
     }
 }
+
+fn lanes_of(values: &[i32]) -> impl Iterator<Item = [i32; LANES]> {
+    values.as_chunks().0.iter().copied()
+}
+
 /// Sources up to which the sums of a field that is not shifted down fit in 32 bits: 192 × 128 for each.
 const MOST_SOURCES: usize = 1 << 16;
 
