@@ -123,7 +123,8 @@ impl Neurons {
         !self.is_charged.contains(&true) && slots.iter().all(|&slot| self.is_zero[slot])
     }
 
-    /// Runs the body once. With `watch` it is found out whether a slot or an accumulator has another value than before.
+    /// Runs the body once. Where nothing has arrived, it is found out whether a slot or an accumulator has another value than
+    /// before.
     #[inline(always)]
     pub(super) fn run(
         &mut self,
@@ -132,9 +133,9 @@ impl Neurons {
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         arrived: Option<Arrived<'_>>,
-        watch: bool,
     ) -> bool {
         scratch.resize(outbox.plan.n_lanes);
+        let watch = arrived.is_none();
         let range = Range { word, min: word.min(), max: word.max() };
         if arrived.is_none() {
             scratch.is_waiting.fill(false);

@@ -225,7 +225,6 @@ impl Fast {
             heard: self.heard.iter_mut().map(RwLock::new).collect(),
             spans: RwLock::new(spans),
             has_fault: AtomicBool::new(false),
-            n_threads,
             recording: observer.is_some(),
         };
         let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];

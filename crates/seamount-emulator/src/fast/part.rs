@@ -64,7 +64,6 @@ pub(super) struct Block<'a> {
     pub spans: RwLock<Vec<Span>>,
     /// Whether any part has met a fault.
     pub has_fault: AtomicBool,
-    pub n_threads: usize,
     /// Whether an observer looks on.
     pub recording: bool,
 }
@@ -87,9 +86,7 @@ impl Phases for Block<'_> {
         } else {
             let part = stage.parts.start + item;
             let mut streams = self.parts[part].write().expect(NO_PANIC);
-            // What this thread will do next, or something near it.
-            let later = &self.plan.parts[(part + self.n_threads).min(self.plan.parts.len() - 1)..];
-            let next = later.iter().find(|part| part.first_matrix().is_some()).unwrap_or(&later[0]);
+            let next = &self.plan.parts[self.plan.parts[part].next];
             run(self, &self.plan.parts[part], next, spans, &mut streams);
             if streams.iter().any(|part| part.fault.is_some()) {
                 self.has_fault.store(true, Ordering::Relaxed);
@@ -199,8 +196,8 @@ impl Part {
             order: 0,
         };
         let instructions = &block.plan.bodies[plan.body].body.instructions;
-        let (word, watch) = (block.plan.word, arrived.is_none());
-        kernel.run_neurons(&mut self.neurons, instructions, word, scratch, &mut outbox, arrived, watch)
+        let word = block.plan.word;
+        kernel.run_neurons(&mut self.neurons, instructions, word, scratch, &mut outbox, arrived)
     }
 }
 

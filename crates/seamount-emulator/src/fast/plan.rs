@@ -89,6 +89,8 @@ pub(super) struct PartPlan {
     /// By accumulator, whether each lane gets what arrives through one input.
     pub has_sole_input: Vec<bool>,
     pub ports: Vec<PortPlan>,
+    /// The part with a matrix that the same thread will probably run after it.
+    pub next: usize,
 }
 
 /// Consecutive neurons of a slice. Their first lane is a multiple of [`LANES`].
@@ -151,6 +153,7 @@ impl Plan {
         };
         plan.stage(levels, &ports, n_threads);
         plan.connect(&sources);
+        plan.find_next(n_threads);
         let inputs = plan.parts.iter().flat_map(|part| &part.inputs);
         plan.is_worth_threads = inputs.map(Input::n_weights).sum::<usize>() >= WORTH_THREADS;
         Ok(Some(plan))
@@ -194,6 +197,7 @@ impl Plan {
                     n_lanes,
                     inputs: Vec::new(),
                     has_sole_input: Vec::new(),
+                    next: 0,
                     ports: of_part,
                 });
             }
@@ -228,6 +232,21 @@ impl Plan {
                     Source::Tick => &mut self.tick,
                 };
                 port.delay_steps = port.delay_steps.max(feed.delay_steps);
+            }
+        }
+    }
+
+    /// Finds what comes after each part on its thread: the next one of the stage, or one of the next stage, where threads
+    /// take every `n_threads`th; from the last stage the first comes next.
+    fn find_next(&mut self, n_threads: usize) {
+        let has_matrix: Vec<bool> = self.parts.iter().map(|part| part.first_matrix().is_some()).collect();
+        for thread in 0..n_threads.max(1) {
+            let of_stage = |stage: &Stage| stage.parts.clone().skip(thread).step_by(n_threads.max(1));
+            let in_turn: Vec<usize> = self.stages.iter().flat_map(of_stage).collect();
+            let mut next = in_turn.iter().copied().find(|&part| has_matrix[part]).unwrap_or(0);
+            for part in in_turn.into_iter().rev() {
+                self.parts[part].next = next;
+                next = if has_matrix[part] { part } else { next };
             }
         }
     }

@@ -5,14 +5,16 @@
 //! has not come: it does everything itself if nobody helps, so that a team can be called from anywhere.
 
 use std::hint;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
+
+use crate::image::index;
 
 /// How often a thread looks for work before it lets others run.
 const LOOKS: u32 = 1 << 10;
 
 /// Nothing is to be done any more.
-const OVER: u64 = u32::MAX as u64;
+const OVER: u32 = u32::MAX;
 
 /// Work of which every phase has some items.
 pub(super) trait Phases: Sync {
@@ -23,38 +25,51 @@ pub(super) trait Phases: Sync {
     fn work(&self, phase: usize, item: usize);
 }
 
-/// What the threads of a team share.
-#[derive(Default)]
+/// What the threads of a team share. Phases count from 1 here.
 struct Team {
-    /// The number of the phase that is open, from 1 on, and below it, in 32 bits, the next item.
-    ticket: AtomicU64,
+    n_threads: usize,
+    /// The phase that is open.
+    open: AtomicU32,
+    /// By item, the last phase of which somebody has taken it.
+    taken: Vec<AtomicU32>,
     /// Items of the phase that are done.
     n_done: AtomicUsize,
 }
 
 /// Runs `n_phases` one after the other, each on up to `n_threads`; `after` sees to what comes after each.
+///
+/// A thread takes first what it took in phases of as many items before: item `i` if it is the thread number `i`, modulo
+/// `n_threads`.
 pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize, mut after: impl FnMut(usize)) {
-    let team = Team::default();
+    let most_items = (0..n_phases).map(|phase| phases.n_items(phase)).max().unwrap_or(0);
+    let team = Team {
+        n_threads,
+        open: AtomicU32::new(0),
+        taken: (0..most_items).map(|_| AtomicU32::new(0)).collect(),
+        n_done: AtomicUsize::new(0),
+    };
     if n_threads <= 1 {
-        return team.lead(phases, n_phases, false, &mut after);
+        return team.lead(phases, n_phases, &mut after);
     }
     rayon::in_place_scope(|scope| {
-        for _ in 1..n_threads {
-            scope.spawn(|_| team.help(phases));
+        for thread in 1..n_threads {
+            let team = &team;
+            scope.spawn(move |_| team.help(phases, thread));
         }
         let _over = Closing(&team);
-        team.lead(phases, n_phases, true, &mut after);
+        team.lead(phases, n_phases, &mut after);
     });
 }
 
 impl Team {
-    fn lead(&self, phases: &impl Phases, n_phases: usize, has_help: bool, after: &mut impl FnMut(usize)) {
+    fn lead(&self, phases: &impl Phases, n_phases: usize, after: &mut impl FnMut(usize)) {
+        let mut hand = Hand::default();
         for phase in 0..n_phases {
             let n_items = phases.n_items(phase);
-            if has_help && n_items > 1 {
+            if self.n_threads > 1 && n_items > 1 {
                 self.n_done.store(0, Ordering::Relaxed);
-                self.ticket.store((phase as u64 + 1) << 32, Ordering::Release);
-                while let Some((phase, item)) = self.take(phases) {
+                self.open.store(u32::try_from(phase + 1).expect("invariant: fewer than 2³² phases"), Ordering::Release);
+                while let Some((phase, item)) = self.take(phases, &mut hand) {
                     self.work(phases, phase, item);
                 }
                 let mut patience = Patience::default();
@@ -68,10 +83,11 @@ impl Team {
         }
     }
 
-    fn help(&self, phases: &impl Phases) {
+    fn help(&self, phases: &impl Phases, thread: usize) {
+        let mut hand = Hand { thread, ..Hand::default() };
         let mut patience = Patience::default();
-        while self.ticket.load(Ordering::Acquire) >> 32 != OVER {
-            match self.take(phases) {
+        while self.open.load(Ordering::Acquire) != OVER {
+            match self.take(phases, &mut hand) {
                 Some((phase, item)) => {
                     self.work(phases, phase, item);
                     patience = Patience::default();
@@ -81,15 +97,31 @@ impl Team {
         }
     }
 
-    /// Takes the next item of the open phase, if there is one.
-    fn take(&self, phases: &impl Phases) -> Option<(usize, usize)> {
-        let item = |ticket: u64| {
-            let phase = (ticket >> 32).checked_sub(1).filter(|&phase| phase + 1 != OVER)?;
-            let (phase, item) = (usize::try_from(phase).ok()?, usize::try_from(ticket & u64::from(u32::MAX)).ok()?);
-            (item < phases.n_items(phase)).then_some((phase, item))
-        };
-        item(self.ticket.load(Ordering::Acquire))?;
-        item(self.ticket.fetch_add(1, Ordering::AcqRel))
+    /// Takes an item of the open phase, if one is left: one of the thread's own, or any.
+    fn take(&self, phases: &impl Phases, hand: &mut Hand) -> Option<(usize, usize)> {
+        let open = self.open.load(Ordering::Acquire);
+        let phase = index(open).checked_sub(1).filter(|_| open != OVER)?;
+        if hand.phase != open {
+            *hand = Hand { phase: open, own: hand.thread, any: 0, ..*hand };
+        }
+        // Of a phase that is over meanwhile all items are taken.
+        let take = |item: usize| self.taken[item].fetch_max(open, Ordering::AcqRel) < open;
+        let n_items = phases.n_items(phase);
+        while hand.own < n_items {
+            let item = hand.own;
+            hand.own += self.n_threads;
+            if take(item) {
+                return Some((phase, item));
+            }
+        }
+        while hand.any < n_items {
+            let item = hand.any;
+            hand.any += 1;
+            if take(item) {
+                return Some((phase, item));
+            }
+        }
+        None
     }
 
     fn work(&self, phases: &impl Phases, phase: usize, item: usize) {
@@ -97,6 +129,17 @@ impl Team {
         let _done = Done(self);
         phases.work(phase, item);
     }
+}
+
+/// What a thread will look at next.
+#[derive(Default)]
+struct Hand {
+    thread: usize,
+    phase: u32,
+    /// The next of its own items.
+    own: usize,
+    /// The next of all.
+    any: usize,
 }
 
 /// An item is done.
@@ -113,7 +156,7 @@ struct Closing<'a>(&'a Team);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.ticket.store(OVER << 32, Ordering::Release);
+        self.0.open.store(OVER, Ordering::Release);
     }
 }
 

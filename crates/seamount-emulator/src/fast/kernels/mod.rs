@@ -194,7 +194,7 @@ impl Kernel {
         }
     }
 
-    /// Runs the neurons of a part once. With `watch` it is found out whether a slot or an accumulator changed.
+    /// Runs the neurons of a part once. Where nothing has arrived, it is found out whether a slot or an accumulator changed.
     pub(super) fn run_neurons(
         self,
         neurons: &mut Neurons,
@@ -203,14 +203,11 @@ impl Kernel {
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
         arrived: Option<Arrived<'_>>,
-        watch: bool,
     ) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => {
-                x86::run_neurons(self, neurons, instructions, word, scratch, outbox, arrived, watch)
-            }
-            _ => neurons.run(instructions, word, scratch, outbox, arrived, watch),
+            Self::Avx2 | Self::Avx512 => x86::run_neurons(self, neurons, instructions, word, scratch, outbox, arrived),
+            _ => neurons.run(instructions, word, scratch, outbox, arrived),
         }
     }
 }

@@ -74,8 +74,7 @@ compiled_for_each! {
         word: Word,
         scratch: &mut Scratch,
         outbox: &mut Outbox<'_>,
-        arrived: Option<Arrived<'_>>,
-        watch: bool
+        arrived: Option<Arrived<'_>>
     ) -> bool = Neurons::run
 }
 
