@@ -5,6 +5,7 @@
 //! threads, and `kernels/` the loops that take the time.
 
 mod arrivals;
+mod counted;
 mod counting;
 mod feed;
 mod inputs;
@@ -20,6 +21,7 @@ mod team;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,6 +30,7 @@ use seamount_program::{Host, Program};
 pub use self::kernels::{Kernel, Product};
 pub(crate) use self::plan::most_sent;
 
+use self::counted::{Counted, Loaded};
 use self::counting::PortPlan;
 use self::feed::{Heard, HostSent, Span};
 use self::outbox::{PartFault, Record, Sent, Shown};
@@ -65,11 +68,24 @@ struct Stream {
     step: u64,
     /// The steps in which logits are due.
     due: VecDeque<u64>,
-    events: Vec<Events>,
-    step_events: Vec<Events>,
+    /// What the host has sent.
     host_events: Events,
-    /// Synaptic operations of messages that were on their way when the state was loaded, by core, until they arrive.
-    arriving_ops: Vec<u64>,
+    /// What had been counted when the state was loaded.
+    loaded: Loaded,
+    /// All that has been counted, once it has been asked for.
+    counted: OnceLock<Counted>,
+}
+
+impl Stream {
+    fn new(n_cores: usize) -> Self {
+        Self {
+            step: 0,
+            due: VecDeque::new(),
+            host_events: Events::default(),
+            loaded: Loaded::nothing(n_cores),
+            counted: OnceLock::new(),
+        }
+    }
 }
 
 impl Fast {
@@ -85,14 +101,7 @@ impl Fast {
         }
         let Some(plan) = Plan::new(program, rayon::current_num_threads())? else { return Ok(None) };
         let n_cores = plan.program.cores.len();
-        let stream = Stream {
-            step: 0,
-            due: VecDeque::new(),
-            events: vec![Events::default(); n_cores],
-            step_events: vec![Events::default(); n_cores],
-            host_events: Events::default(),
-            arriving_ops: vec![0; n_cores],
-        };
+        let stream = Stream::new(n_cores);
         Ok(Some(Self {
             kernel,
             parts: parts(&plan, n_streams),
@@ -106,14 +115,7 @@ impl Fast {
     pub(crate) fn reset(&mut self) {
         self.parts = parts(&self.plan, self.streams.len());
         self.host.fill(HostSent::default());
-        for stream in &mut self.streams {
-            stream.step = 0;
-            stream.due.clear();
-            stream.events.fill(Events::default());
-            stream.step_events.fill(Events::default());
-            stream.host_events = Events::default();
-            stream.arriving_ops.fill(0);
-        }
+        self.streams.fill(Stream::new(self.plan.program.cores.len()));
     }
 
     pub(crate) fn program(&self) -> &Arc<Program> {
@@ -129,15 +131,15 @@ impl Fast {
     }
 
     pub(crate) fn events(&self, stream: usize) -> &[Events] {
-        &self.streams[stream].events
+        &self.counted(stream).events
     }
 
     pub(crate) fn step_events(&self, stream: usize) -> &[Events] {
-        &self.streams[stream].step_events
+        &self.counted(stream).step_events
     }
 
     pub(crate) fn host_events(&self, stream: usize) -> Events {
-        self.streams[stream].host_events
+        self.counted(stream).host_events
     }
 
     /// How many steps it takes to send `n_tokens`, one every step, and to wait for all logits.
@@ -237,9 +239,9 @@ impl Fast {
         if let Some(observer) = observer {
             self.tell(observer, faults[0]);
         }
-        self.account(&spans);
         self.read(&spans, logits);
         for (stream, span) in self.streams.iter_mut().zip(&spans) {
+            stream.counted.take();
             stream.step = span.end();
             stream.due.drain(..span.due.len());
         }
@@ -267,50 +269,6 @@ impl Fast {
             spans.push(Span { first: stream.step, n: inputs.len() as u64, due });
         }
         spans
-    }
-
-    /// Adds up what was counted, by stream and core.
-    fn account(&mut self, spans: &[Span]) {
-        let Self { plan, parts, streams, host, .. } = self;
-        // Spikes that arrive, by their class's list of synaptic operations: in all steps, and in the last one.
-        let mut arrived = vec![vec![(0, 0); plan.synaptic_ops.len()]; streams.len()];
-        for (((stream, span), host), arrived) in streams.iter_mut().zip(spans).zip(host).zip(&mut arrived) {
-            // A stream that does not run keeps the counts of its last step.
-            if span.n > 0 {
-                stream.step_events.fill(Events::default());
-                count_arrivals(&plan.embedding, &host.embedding, 0, span, arrived);
-                count_arrivals(&plan.tick, &host.tick, 0, span, arrived);
-                let counts = stream.events.iter_mut().zip(&mut stream.step_events).zip(&mut stream.arriving_ops);
-                for ((all, last), ops) in counts {
-                    let ops = std::mem::take(ops);
-                    all.synaptic_ops += ops;
-                    last.synaptic_ops += if span.n == 1 { ops } else { 0 };
-                }
-            }
-        }
-        for (part_plan, part) in plan.parts.iter().zip(parts) {
-            for (((part, stream), span), arrived) in part.iter_mut().zip(&mut *streams).zip(spans).zip(&mut arrived) {
-                for (piece, counts) in part_plan.pieces.iter().zip(&mut part.counts) {
-                    stream.events[piece.core] += std::mem::take(&mut counts.events);
-                    stream.step_events[piece.core] += std::mem::take(&mut counts.last_events);
-                }
-                for (port, sent) in part_plan.ports.iter().zip(&part.sent) {
-                    count_arrivals(port, sent, 1, span, arrived);
-                }
-            }
-        }
-        for (stream, arrived) in streams.iter_mut().zip(arrived) {
-            for (ops, (n, n_last)) in plan.synaptic_ops.iter().zip(arrived).filter(|(_, (n, _))| *n > 0) {
-                for &(core, ops) in ops {
-                    stream.events[core].synaptic_ops += ops * n;
-                    stream.step_events[core].synaptic_ops += ops * n_last;
-                }
-            }
-            for (core, _) in plan.on_host.iter().enumerate().filter(|&(_, &on_host)| on_host) {
-                stream.host_events += std::mem::take(&mut stream.events[core]);
-                stream.step_events[core] = Events::default();
-            }
-        }
     }
 
     /// The host reads the logits that are due.
@@ -451,31 +409,14 @@ fn embedding(host: &Host, token: u32) -> Vec<i32> {
 
 fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32], events: &mut Events) {
     let mut n_sent = 0;
-    for class in &port.classes {
+    for (at, class) in port.classes.iter().enumerate() {
         let n = payloads[class.neurons.clone()].iter().filter(|&&payload| payload != 0).count();
         n_sent += n as u64;
         events.messages += n as u64 * class.n_messages;
-        sent.counts.push(u32::try_from(n).expect("invariant: a width has 32 bits"));
+        sent.tally.add(step, port.classes.len(), at, n as u64);
     }
     events.spikes += n_sent;
     events.zero_payloads += payloads.len() as u64 - n_sent;
     sent.steps.push(step);
     sent.payloads.extend_from_slice(payloads);
-}
-
-/// Counts the spikes that arrive in a span, `lag` steps after they were sent: all, and those of its last step.
-fn count_arrivals(port: &PortPlan, sent: &Sent, lag: u64, span: &Span, arrived: &mut [(u64, u64)]) {
-    let n_classes = port.classes.len();
-    for (step, counts) in sent.steps.iter().zip(sent.counts.chunks_exact(n_classes.max(1))) {
-        let arrival = step + lag;
-        if !(span.first..span.end()).contains(&arrival) {
-            continue;
-        }
-        let is_last = arrival + 1 == span.end();
-        for (class, &n) in port.classes.iter().zip(counts) {
-            let (all, last) = &mut arrived[class.synaptic_ops];
-            *all += u64::from(n);
-            *last += if is_last { u64::from(n) } else { 0 };
-        }
-    }
 }

@@ -12,10 +12,24 @@ use crate::events::Events;
 pub(super) struct Sent {
     /// The step of each row, ascending.
     pub steps: Vec<u64>,
-    /// Messages of each class of routes, `[row][class]`.
-    pub counts: Vec<u32>,
     /// Payloads, zero where nothing was sent, `[row][lane]`; those of lanes that are nobody's mean nothing.
     pub payloads: Vec<i32>,
+    pub tally: Tally,
+}
+
+/// How many spikes of each class of routes a port has sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    totals: Vec<u64>,
+    /// Those of the last steps in which any were sent, of an even and of an odd one.
+    recent: [InStep; 2],
+}
+
+#[derive(Clone, Debug, Default)]
+struct InStep {
+    /// The step's number and one; 0 if there was none.
+    stamp: u64,
+    n_sent: Vec<u64>,
 }
 
 /// A fault of a part.
@@ -82,10 +96,9 @@ impl Outbox<'_> {
             self.record(shown);
         }
         let sent = &mut self.sent[port.index()];
-        let first_count = sent.counts.len();
         let is_first = sent.steps.last() != Some(&self.step);
         let mut n_sent = 0;
-        for class in &plan.classes {
+        for (at, class) in plan.classes.iter().enumerate() {
             let lanes = class.neurons.clone();
             let n = count_nonzero(&payloads[lanes.clone()]);
             let n_running = mask.map_or(lanes.len() as u64, |mask| count_nonzero(&mask[lanes]));
@@ -96,21 +109,18 @@ impl Outbox<'_> {
             events.hops += n * class.hops;
             events.chip_crossings += n * class.chip_crossings;
             n_sent += n;
-            sent.counts.push(u32::try_from(n).expect("invariant: a slice has at most 65536 neurons"));
+            sent.tally.add(self.step, plan.classes.len(), at, n);
         }
         if n_sent == 0 || !plan.leads_anywhere() {
-            sent.counts.truncate(first_count);
-        } else if is_first {
+            return;
+        }
+        if is_first {
             sent.steps.push(self.step);
             sent.payloads.extend_from_slice(payloads);
         } else {
             // A second message on the same axon is the same to the sums as one with the sum of the payloads.
             let row = sent.payloads.len() - payloads.len();
             sent.payloads[row..].iter_mut().zip(payloads).for_each(|(sum, payload)| *sum += payload);
-            let (before, now) = sent.counts.split_at_mut(first_count);
-            let row = before.len() - now.len();
-            before[row..].iter_mut().zip(&*now).for_each(|(sum, n)| *sum += n);
-            sent.counts.truncate(first_count);
         }
     }
 
@@ -176,6 +186,35 @@ fn count_nonzero(payloads: &[i32]) -> u64 {
     n.into()
 }
 
+impl Tally {
+    /// Adds spikes of a class, one of `n_classes`. Steps ascend.
+    #[inline(always)]
+    pub(super) fn add(&mut self, step: u64, n_classes: usize, class: usize, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let recent = &mut self.recent[usize::from(step % 2 == 1)];
+        if recent.stamp != step + 1 {
+            recent.stamp = step + 1;
+            recent.n_sent.clear();
+            recent.n_sent.resize(n_classes, 0);
+            self.totals.resize(n_classes, 0);
+        }
+        recent.n_sent[class] += n;
+        self.totals[class] += n;
+    }
+
+    pub(super) fn total(&self, class: usize) -> u64 {
+        self.totals.get(class).copied().unwrap_or(0)
+    }
+
+    /// Those of one of the last two steps.
+    pub(super) fn in_step(&self, step: u64, class: usize) -> u64 {
+        let recent = &self.recent[usize::from(step % 2 == 1)];
+        if recent.stamp == step + 1 { recent.n_sent[class] } else { 0 }
+    }
+}
+
 impl Sent {
     /// Forgets the rows of steps before `step`.
     pub(super) fn forget_before(&mut self, step: u64) {
@@ -183,7 +222,6 @@ impl Sent {
         let n_rows = self.steps.len();
         if n > 0 {
             self.payloads.drain(..self.payloads.len() / n_rows * n);
-            self.counts.drain(..self.counts.len() / n_rows * n);
             self.steps.drain(..n);
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Part {
     pub sent: Vec<Sent>,
     /// By piece.
     pub counts: Vec<Counts>,
+    /// The step in which [`Counts::last_events`] were counted.
+    pub last_step: u64,
     /// What is counted in the present step, by piece.
     counted: Vec<Events>,
     /// Whether a step in which nothing arrives changes nothing, and counts [`Counts::quiet`].
@@ -32,8 +34,8 @@ pub(super) struct Part {
 /// What has been counted in a piece.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
-    /// In this block of steps, and in its last step.
     pub events: Events,
+    /// In the last step of the last block.
     pub last_events: Events,
     quiet: Events,
 }
@@ -110,6 +112,7 @@ impl Part {
             neurons,
             sent: vec![Sent::default(); body.ports.len()],
             counts: vec![Counts::default(); part.pieces.len()],
+            last_step: 0,
             counted: vec![Events::default(); part.pieces.len()],
             is_quiet: false,
             fault: None,
@@ -117,14 +120,17 @@ impl Part {
         }
     }
 
-    /// Adds up what was counted in a step.
-    fn charge(&mut self, is_last: bool) {
+    /// Adds up what was counted in a step, which may be the last of the block.
+    fn charge(&mut self, step: u64, is_last: bool) {
         for (counts, counted) in self.counts.iter_mut().zip(&mut self.counted) {
             let counted = std::mem::take(counted);
             counts.events += counted;
             if is_last {
-                counts.last_events += counted;
+                counts.last_events = counted;
             }
+        }
+        if is_last {
+            self.last_step = step;
         }
     }
 
@@ -155,9 +161,10 @@ impl Part {
                 for Counts { events, last_events, quiet } in &mut self.counts {
                     *events += quiet.times(to - step);
                     if to == span.end() {
-                        *last_events += *quiet;
+                        *last_events = *quiet;
                     }
                 }
+                self.last_step = to - 1;
                 return;
             }
             let changed = self.step(block, plan, scratch, span, step, None);
@@ -165,7 +172,7 @@ impl Part {
             if self.is_quiet {
                 self.counts.iter_mut().zip(&self.counted).for_each(|(counts, &counted)| counts.quiet = counted);
             }
-            self.charge(step + 1 == span.end());
+            self.charge(step, step + 1 == span.end());
             step += 1;
         }
     }
@@ -219,7 +226,7 @@ fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, spans: &[Span], stre
                 if at < span.end() && part.fault.is_none() {
                     part.is_quiet = false;
                     part.step(block, plan, lanes, span, at, Some(arrivals.row(row)));
-                    part.charge(at + 1 == span.end());
+                    part.charge(at, at + 1 == span.end());
                 }
                 step = (at + 1).min(span.end());
                 row += 1;

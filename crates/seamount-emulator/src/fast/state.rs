@@ -2,6 +2,8 @@
 
 use itertools::Itertools as _;
 
+use super::counted::Loaded;
+use super::outbox::Tally;
 use super::plan::Piece;
 use super::{Fast, HostSent, Part, embedding, send_from_host};
 use crate::events::Events;
@@ -31,10 +33,11 @@ impl Fast {
         snapshot.due = text.due.iter().copied().collect();
         let may_arrive = |step: u64| step < text.step && text.step - step < reach.host as u64;
         snapshot.tokens = host[stream].tokens.iter().copied().filter(|&(step, _)| may_arrive(step)).collect();
-        snapshot.host_events = text.host_events;
-        for ((core, events), &ops) in snapshot.cores.iter_mut().zip(&text.events).zip(&text.arriving_ops) {
+        snapshot.host_events = self.host_events(stream);
+        for ((core, events), &ops) in snapshot.cores.iter_mut().zip(self.events(stream)).zip(&text.loaded.arriving_ops)
+        {
             core.events = *events;
-            core.arriving_ops = ops;
+            core.arriving_ops = if text.step == text.loaded.step { ops } else { 0 };
         }
         for (part_plan, part) in plan.parts.iter().zip(parts) {
             let part = &part[stream];
@@ -44,7 +47,6 @@ impl Fast {
                 copy(piece, part.neurons.accumulators.iter(), &mut slice.accumulators);
             }
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
-                let n_classes = port_plan.classes.len();
                 for (row, &step) in sent.steps.iter().enumerate().filter(|&(_, &step)| step < text.step) {
                     let age = text.step - 1 - step;
                     let payloads = &sent.payloads[row * part_plan.n_lanes..][..part_plan.n_lanes];
@@ -57,11 +59,10 @@ impl Fast {
                             }
                         }
                     }
-                    let counts = &sent.counts[row * n_classes..][..n_classes];
-                    for (class, &n) in port_plan.classes.iter().zip(counts).filter(|_| age == 0) {
-                        for &(core, ops) in &plan.synaptic_ops[class.synaptic_ops] {
-                            snapshot.cores[core].arriving_ops += ops * u64::from(n);
-                        }
+                }
+                for (at, class) in port_plan.classes.iter().enumerate().filter(|_| text.step > 0) {
+                    for &(core, ops) in &plan.synaptic_ops[class.synaptic_ops] {
+                        snapshot.cores[core].arriving_ops += ops * sent.tally.in_step(text.step - 1, at);
                     }
                 }
             }
@@ -77,7 +78,6 @@ impl Fast {
         let text = &mut self.streams[stream];
         text.step = snapshot.step;
         text.due = snapshot.due.iter().copied().collect();
-        text.step_events.fill(Events::default());
         let mut host = HostSent { tokens: snapshot.tokens.clone(), ..HostSent::default() };
         for &(step, token) in &snapshot.tokens {
             // What it sent was counted when it was sent.
@@ -86,10 +86,15 @@ impl Fast {
             send_from_host(&plan.embedding, &mut host.embedding, step, &row, &mut counted);
             send_from_host(&plan.tick, &mut host.tick, step, &[1], &mut counted);
         }
+        (host.embedding.tally, host.tick.tally) = (Tally::default(), Tally::default());
         self.host[stream] = host;
         text.host_events = snapshot.host_events;
-        text.events = snapshot.cores.iter().map(|core| core.events).collect();
-        text.arriving_ops = snapshot.cores.iter().map(|core| core.arriving_ops).collect();
+        text.loaded = Loaded {
+            step: snapshot.step,
+            events: snapshot.cores.iter().map(|core| core.events).collect(),
+            arriving_ops: snapshot.cores.iter().map(|core| core.arriving_ops).collect(),
+        };
+        text.counted.take();
         let mut restored = Vec::with_capacity(plan.parts.len());
         for part_plan in &plan.parts {
             let mut part = Part::new(plan, part_plan);
@@ -104,7 +109,8 @@ impl Fast {
             restored.push(part);
         }
         for (part_plan, part) in plan.parts.iter().zip(&mut restored) {
-            for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&mut part.sent).enumerate() {
+            // What they cost on arrival is in `arriving_ops`.
+            for (port, sent) in part.sent.iter_mut().enumerate() {
                 let spikes = part_plan.pieces.iter().flat_map(|piece| {
                     let first = source(self, &first_sources, piece, port);
                     let spikes = &snapshot.cores[piece.core].spikes;
@@ -116,8 +122,6 @@ impl Fast {
                 for (step, lane, payload) in spikes.sorted() {
                     if sent.steps.last() != Some(&step) {
                         sent.steps.push(step);
-                        // What they cost on arrival is in `arriving_ops`.
-                        sent.counts.resize(sent.counts.len() + port_plan.classes.len(), 0);
                         sent.payloads.resize(sent.payloads.len() + part_plan.n_lanes, 0);
                     }
                     let row = sent.payloads.len() - part_plan.n_lanes;
