@@ -13,8 +13,16 @@ use seamount_microcode::semantics::Word;
 use super::super::matrix::{Chunk, Matrix, Shape};
 use super::super::{LANES, Sums, Tile};
 
-/// Digits that are multiplied while tiles are made: with four fields of each, sums fill half of the registers.
-pub(super) const MOST_FUSED: usize = 4;
+/// Up to so many digits are multiplied while tiles are made: with four fields of each, sums fill half of the registers.
+const MOST_FUSED: usize = 4;
+
+/// So many as well, two fields at a time, for which tiles are made twice.
+const FUSED_IN_HALVES: usize = 8;
+
+/// Whether tiles are made anew for `n` digits, and not kept.
+pub(super) fn is_fused(n: usize) -> bool {
+    n <= MOST_FUSED || n == FUSED_IN_HALVES
+}
 
 /// Makes the tiles of a chunk, and fetches as many bytes from `ahead` on.
 #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
@@ -42,10 +50,15 @@ pub(super) fn add_fused<const F: usize>(
 ) {
     let rows = Rows::new(matrix, chunk);
     match sums.len() {
-        1 => add_fused_of::<F, 1>(&rows, fours, ahead, digits, sums),
-        2 => add_fused_of::<F, 2>(&rows, fours, ahead, digits, sums),
-        3 => add_fused_of::<F, 3>(&rows, fours, ahead, digits, sums),
-        _ => add_fused_of::<F, MOST_FUSED>(&rows, fours, ahead, digits, sums),
+        1 => add_fused_of::<F, 1>(&rows, 0, fours, ahead, digits, sums),
+        2 => add_fused_of::<F, 2>(&rows, 0, fours, ahead, digits, sums),
+        3 => add_fused_of::<F, 3>(&rows, 0, fours, ahead, digits, sums),
+        MOST_FUSED => add_fused_of::<F, MOST_FUSED>(&rows, 0, fours, ahead, digits, sums),
+        _ if F == 4 => {
+            add_fused_of::<2, FUSED_IN_HALVES>(&rows, 0, fours.clone(), ahead, digits, sums);
+            add_fused_of::<2, FUSED_IN_HALVES>(&rows, 2, fours, ahead, digits, sums);
+        }
+        _ => add_fused_of::<F, FUSED_IN_HALVES>(&rows, 0, fours, ahead, digits, sums),
     }
 }
 
@@ -53,14 +66,16 @@ pub(super) fn add_fused<const F: usize>(
 #[inline]
 fn add_fused_of<const F: usize, const N: usize>(
     rows: &Rows<'_>,
+    first_field: usize,
     fours: Range<usize>,
     ahead: *const u8,
     digits: &[u32],
     sums: &mut [Sums],
 ) {
-    let masks: [__m512i; F] = std::array::from_fn(|field| mask_of(rows.chunk.shape, field));
+    let masks: [__m512i; F] = std::array::from_fn(|field| mask_of(rows.chunk.shape, first_field + field));
     let sums: &mut [Sums; N] = sums.try_into().expect("invariant: as many sums");
-    let mut fields: [[__m512i; N]; F] = std::array::from_fn(|field| std::array::from_fn(|at| load(&sums[at][field])));
+    let mut fields: [[__m512i; N]; F] =
+        std::array::from_fn(|field| std::array::from_fn(|at| load(&sums[at][first_field + field])));
     let n_whole = rows.n_whole.clamp(fours.start, fours.end);
     let (whole, last) = digits.as_chunks::<N>().0.split_at(n_whole - fours.start);
     let mut ahead = ahead;
@@ -75,7 +90,7 @@ fn add_fused_of<const F: usize, const N: usize>(
     }
     for (field, of_field) in fields.iter().enumerate() {
         for (sums, &sum) in sums.iter_mut().zip(of_field) {
-            store(&mut sums[field], sum);
+            store(&mut sums[first_field + field], sum);
         }
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn multiply(
     if !is_vector || matrix.n_sources > MOST_SOURCES {
         return portable::multiply(matrix, payloads, panel, out);
     }
-    if kernel == Kernel::Avx512 && payloads.multiplied.len() <= avx512::MOST_FUSED {
+    if kernel == Kernel::Avx512 && avx512::is_fused(payloads.multiplied.len()) {
         multiply_few(matrix, payloads, next, panel, out);
         return;
     }
