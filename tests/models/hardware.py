@@ -185,8 +185,12 @@ class HardwareAware:
 
     # What is known of values.
 
+    def range(self, name):
+        """The least and the largest value, in single precision as the compiler reads them."""
+        return [torch.tensor(x, dtype=torch.float32).item() for x in self.ranges[name][:2]]
+
     def abs_max(self, name):
-        return max(abs(self.ranges[name][0]), abs(self.ranges[name][1]))
+        return max(map(abs, self.range(name)))
 
     def exponent(self, magnitude, bits):
         return holding(magnitude * headroom(bits), bits)
@@ -244,8 +248,7 @@ class HardwareAware:
 
     def root(self, x, gamma, name, eps):
         """The inverse root mean square of `x · gamma`, which `name` names; `x` itself where there is no gamma."""
-        low, high, _ = self.ranges[f"{name}.mean_square"]
-        plan = Root(x.n.shape[-1], self.abs_max(name), (low, high), eps)
+        plan = Root(x.n.shape[-1], self.abs_max(name), self.range(f"{name}.mean_square"), eps)
         return plan.of(affine(x, 1.0 if gamma is None else gamma.double(), WORD_BITS, plan.v_unit))
 
     def norm_eps(self, *eps):
@@ -323,13 +326,21 @@ class HardwareAware:
         unit, bits = self.residual_unit(), self.state["residual_bits"]
         return Fixed(saturated(in_unit(x, unit).n + in_unit(mixed, unit).n, bits), unit, bits)
 
+    def embedded(self, ids):
+        """What the host sends, and what the neuron that takes it multiplies it by."""
+        table = self.stored(self.model.model.embeddings.weight)
+        bits = 8 if self.bits_of("embeddings") <= 8 else 16
+        tops = table.detach().abs().amax(0).clamp(min=1.1754943508222875e-38).double()
+        top = tops.max()
+        if bits == 16:
+            tops = top.expand_as(tops)
+        row = half_away_from_zero(torch.nn.functional.embedding(ids, table).double() / (tops / largest(bits)))
+        return Fixed(row, top.item() / largest(bits), bits), tops / top
+
     def fixed(self, ids):
         """ids [batch, time] -> logits, in integers."""
         model = self.model.model
-        table = self.stored(model.embeddings.weight)
-        unit = table.detach().abs().max().item() / largest(16)
-        row = Fixed(half_away_from_zero(torch.nn.functional.embedding(ids, table).double() / unit), unit, 16)
-        x = affine(row, 1.0, self.state["residual_bits"], self.residual_unit())
+        x = affine(*self.embedded(ids), self.state["residual_bits"], self.residual_unit())
         for index, block in enumerate(model.layers):
             state = torch.zeros(len(ids), self.model.inner, dtype=torch.float64)
             mixed, _ = self.token_mixer(x, block, index, state)

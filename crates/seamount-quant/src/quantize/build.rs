@@ -158,16 +158,35 @@ impl<'m> Builder<'m> {
         }))
     }
 
+    /// What the host sends, two bytes each, or one where payloads have 8 bits. Of these each channel has its own unit, by
+    /// its largest magnitude, which the neuron that takes it undoes.
     fn embed(&mut self, value: ValueId, table: &str) -> Result<ValueId, PassError> {
         let real = self.model.constants[table].to_f32().map_err(PassError::constant(table))?;
-        let largest = real.iter().fold(0f32, |top, x| top.max(x.abs()));
-        let unit = f64::from(largest.max(f32::MIN_POSITIVE)) / f64::from(i16::MAX);
-        #[expect(clippy::cast_possible_truncation, reason = "the unit was chosen so that all entries fit")]
-        let entries: Vec<i16> = real.iter().map(|&x| (f64::from(x) / unit).round() as i16).collect();
+        let Quantize { config, .. } = self.options;
+        let is_narrow = config.payload.bits_of(layer_of(table)) <= i8::BITS;
+        let word = Word { bits: if is_narrow { i8::BITS } else { i16::BITS } };
+        #[expect(clippy::cast_precision_loss, reason = "payloads have at most 16 bits")]
+        let range = word.max() as f64;
+        let n_channels = self.model.width(value);
+        let mut largest = vec![f32::MIN_POSITIVE; n_channels];
+        for row in real.chunks(n_channels) {
+            largest.iter_mut().zip(row).for_each(|(top, x)| *top = top.max(x.abs()));
+        }
+        let top = largest.iter().fold(0f32, |top, x| top.max(*x));
+        if !is_narrow {
+            largest.fill(top);
+        }
+        let entry = |(x, top): (&f32, &f32)| (f64::from(*x) / (f64::from(*top) / range)).round();
+        let entries = real.chunks(n_channels).flat_map(|row| row.iter().zip(&largest).map(entry));
+        #[expect(clippy::cast_possible_truncation, reason = "units were chosen so that all entries fit")]
+        let entries: Vec<i16> = entries.map(|entry| entry as i16).collect();
+        let unit = f64::from(top) / range;
         let tensor = Tensor::i16(self.model.constants[table].shape().to_vec(), &entries).with_scale(Some(unit));
         self.fixed.constants.insert(table.to_owned(), tensor);
-        let row = self.add(value, FixedOp::Embed { table: table.to_owned() }, &[], 16, unit);
-        self.scalar_affine(value, row, self.options.config.state.residual_bits, self.residual_unit.unit())
+        let row = self.add(value, FixedOp::Embed { table: table.to_owned() }, &[], word.bits, unit);
+        let scale: Vec<f64> = largest.iter().map(|of_channel| f64::from(*of_channel) / f64::from(top)).collect();
+        let (bits, unit) = (config.state.residual_bits, self.residual_unit.unit());
+        self.affine(value, row, &scale, None, bits, unit, &format!("{}.unit", layer_of(table)))
     }
 
     /// State and input share a unit: the finest that holds both in their widths.

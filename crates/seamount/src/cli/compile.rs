@@ -96,7 +96,8 @@ pub(super) struct Options {
     /// Choices of quantization as TOML; `seamount quant show` prints all of them with their defaults.
     #[arg(long, value_name = "FILE")]
     quant: Option<PathBuf>,
-    /// Width of the payloads that linear layers multiply, sign included (8 to 24; 16 where nothing says otherwise).
+    /// Width of the payloads that linear layers multiply, sign included (8 to 24; 16 where nothing says otherwise);
+    /// with 8 the embedding has 8 bits too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=24))]
     payload_bits: Option<u32>,
     /// Units of payloads: any, or powers of two.
