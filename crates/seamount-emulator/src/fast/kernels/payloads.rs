@@ -68,7 +68,6 @@ impl Payloads {
         sums.clear();
         *largest = 0;
         multiplied.clear();
-        digits.clear();
         for (row, values) in values.chunks_exact(n_sources).enumerate() {
             let (mut least, mut greatest, mut sum) = (0, 0, 0);
             for &value in values {
@@ -82,6 +81,7 @@ impl Payloads {
                 multiplied.extend((0..count_digits(least, greatest)).map(|place| Digit { row, place }));
             }
         }
+        // All of them are written.
         digits.resize(multiplied.len() * n_fours, 0);
         bytes.clear();
         bytes.resize(4 * n_fours, 0);
