@@ -258,6 +258,16 @@ fn saving_replaces_the_file_and_leaves_nothing_beside_it() {
 }
 
 #[test]
+fn a_large_file_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.smt");
+    let bytes: Vec<u8> = (0..9_000_001_u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+    let program = Program { tokenizer: Some(bytes.into()), ..sample() };
+    program.save(&path).unwrap();
+    assert!(Program::open(&path).unwrap() == program, "what was saved comes back");
+}
+
+#[test]
 fn files_that_cannot_be_read_or_written_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing").join("x.smt");
