@@ -294,10 +294,10 @@ pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, Compil
             let divided = (division != lowered.division)
                 .then(|| divide(&lowered.fixed, options, division, |_, _| {}))
                 .transpose()?;
-            let mapping = partition(divided.as_ref().unwrap_or(&lowered.network), options, &stop)?;
-            match in_parts(lowered, options, &mapping, &stop)? {
+            let whole = partition(divided.as_ref().unwrap_or(&lowered.network), options, &stop);
+            match in_parts(lowered, options, &whole, &stop)? {
                 Some((division, network, in_parts)) => (division, Some(network), in_parts),
-                None => (division, divided, mapping),
+                None => (division, divided, whole?),
             }
         }
     };
@@ -312,17 +312,24 @@ pub fn map(lowered: &Lowered, options: &CompileOptions) -> Result<Mapped, Compil
     Ok(Mapped { division, network, core_map, bounds, token_ns, traffic, program })
 }
 
-/// A mapping with sums in parts, where that takes many fewer chips than one with whole sums.
+/// A mapping with sums in parts, where that takes many fewer chips than one with whole sums, or there is none with those.
 fn in_parts(
     lowered: &Lowered,
     options: &CompileOptions,
-    whole: &Mapping,
+    whole: &Result<Mapping, CompileError>,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<(Division, Verified<Network>, Mapping)>, CompileError> {
+    let whole = match whole {
+        Ok(mapping) => Some(mapping),
+        Err(CompileError::Partition(_)) => None,
+        Err(_) => return Ok(None),
+    };
     let Some(division) = Division::for_fewer_chips(options, whole).filter(|_| !stop()) else { return Ok(None) };
     let network = divide(&lowered.fixed, options, division, |_, _| {})?;
     match partition(&network, options, stop) {
-        Ok(mapping) if Division::is_worth(whole, &mapping) => Ok(Some((division, network, mapping))),
+        Ok(mapping) if whole.is_none_or(|whole| Division::is_worth(whole, &mapping)) => {
+            Ok(Some((division, network, mapping)))
+        }
         Ok(_) | Err(CompileError::Partition(_)) => Ok(None),
         Err(error) => Err(error),
     }

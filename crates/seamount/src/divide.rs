@@ -73,15 +73,18 @@ impl Division {
 const WORTH: f64 = 0.2;
 
 impl Division {
-    /// What may take fewer chips than a mapping that is to take few: sums in parts, so that slices of more layers share cores.
-    /// Nothing where that can save too little.
-    pub(crate) fn for_fewer_chips(options: &CompileOptions, mapping: &Mapping) -> Option<Self> {
+    /// What may take fewer chips than a mapping that is to take few, or than any that was found: sums in parts, so that slices
+    /// of more layers share cores. Nothing where that can save too little.
+    pub(crate) fn for_fewer_chips(options: &CompileOptions, whole: Option<&Mapping>) -> Option<Self> {
         let counts = options.objective == Objective::Chips && options.division.is_none();
         let searches = options.effort > Effort::Quick && !options.one_layer_per_chip;
-        let n_chips = u64::try_from(mapping.map.n_chips()).unwrap_or(u64::MAX);
+        let can_save = whole.is_none_or(|whole| {
+            let n_chips = u64::try_from(whole.map.n_chips()).unwrap_or(u64::MAX);
+            is_worth(n_chips, whole.bounds.n_chips)
+        });
         let most = NonZeroU32::new(options.arch.input_axons_per_core() / 4);
         let division = Self { roots: Roots::Shared, max_fan_in: most, max_part: most };
-        (counts && searches && is_worth(n_chips, mapping.bounds.n_chips)).then_some(division)
+        (counts && searches && can_save).then_some(division)
     }
 
     /// Whether a mapping has so many fewer chips that it is taken.

@@ -87,7 +87,7 @@ impl Neurons {
     /// Neurons all of whose slots and accumulators are zero.
     pub(super) fn new(n_lanes: usize, n_slots: usize, n_accumulators: usize) -> Self {
         Self {
-            slots: vec![Arc::new(vec![0; n_lanes]); n_slots],
+            slots: (0..n_slots).map(|_| Arc::new(vec![0; n_lanes])).collect(),
             accumulators: vec![vec![0; n_lanes]; n_accumulators],
             is_charged: vec![false; n_accumulators],
             is_zero: vec![true; n_slots],
