@@ -12,20 +12,22 @@ use xtask::checkpoint::{self, Shape};
 pub(crate) struct Bench {
     pub(crate) shape_name: String,
     pub(crate) shape: Shape,
-    /// Options of `measure`, as they were given.
+    /// Options of `compile`, and of `measure`, as they were given.
+    pub(crate) compile: Vec<String>,
     pub(crate) measure: Vec<String>,
 }
 
 impl Bench {
-    /// Reads the options; those that it does not know are `measure`'s.
+    /// Reads the options.
     pub(crate) fn parse(options: &[&str]) -> Result<Self, String> {
         let mut shape_name = "370m".to_owned();
-        let mut measure = Vec::new();
+        let (mut compile, mut measure) = (Vec::new(), Vec::new());
         let mut options = options.iter();
         while let Some(&option) = options.next() {
             let value = options.next().ok_or_else(|| format!("{option} needs a value"))?;
             match option {
                 "--shape" => shape_name = (*value).to_owned(),
+                "--payload-bits" => compile.extend([option.to_owned(), (*value).to_owned()]),
                 "--runs" | "--tokens" | "--streams" | "--format" => {
                     measure.extend([option.to_owned(), (*value).to_owned()]);
                 }
@@ -33,17 +35,23 @@ impl Bench {
             }
         }
         let shape = Shape::published(&shape_name).ok_or_else(|| format!("unknown shape {shape_name}"))?;
-        Ok(Self { shape_name, shape, measure })
+        Ok(Self { shape_name, shape, compile, measure })
     }
 
     /// Writes the checkpoint, compiles it and measures; leaves nothing behind.
     pub(crate) fn run(&self, root: &Path) -> Result<(), String> {
-        measure(root, &self.shape_name, &self.shape, &self.measure).map(|text| print!("{text}"))
+        measure(root, &self.shape_name, &self.shape, &self.compile, &self.measure).map(|text| print!("{text}"))
     }
 }
 
 /// What `measure` says of a program of random weights; nothing is left behind.
-pub(crate) fn measure(root: &Path, name: &str, shape: &Shape, options: &[String]) -> Result<String, String> {
+pub(crate) fn measure(
+    root: &Path,
+    name: &str,
+    shape: &Shape,
+    of_compile: &[String],
+    options: &[String],
+) -> Result<String, String> {
     let folder = root.join("target/bench");
     let checkpoint = folder.join(name);
     let program = folder.join("program.smt");
@@ -52,7 +60,8 @@ pub(crate) fn measure(root: &Path, name: &str, shape: &Shape, options: &[String]
         .and_then(|_| {
             let compile = ["run", "--release", "-p", "seamount", "--", "compile"];
             let (from, to) = (checkpoint.display().to_string(), program.display().to_string());
-            cargo(root, &[&compile[..], &[&from, "-o", &to]].concat())
+            let options: Vec<&str> = of_compile.iter().map(String::as_str).collect();
+            cargo(root, &[&compile[..], &[&from, "-o", &to], &options].concat())
         })
         .and_then(|_| {
             let measure = ["run", "--release", "-q", "-p", "seamount-emulator", "--example", "measure", "--"];

@@ -33,6 +33,7 @@ Chores:
                 -o DIR                  the folder
   bench emulator  compile a random checkpoint and measure how fast the emulator runs it
                 --shape 370m|1.3b|2.7b  [default: 370m]
+                --payload-bits N        that of `compile`
                 --runs N                medians of so many [default: 5]
                 --tokens N              tokens of a prompt [default: 512]
                 --streams N             [default: 8]

@@ -76,7 +76,7 @@ impl Scaling {
         let list: Vec<String> = positions.iter().map(u32::to_string).collect();
         let options =
             ["--only", "positions", "--format", "json", "--runs", &self.n_runs, "--positions", &list.join(",")];
-        let text = bench::measure(root, &format!("{n_blocks}-blocks"), &shape, &options.map(str::to_owned))?;
+        let text = bench::measure(root, &format!("{n_blocks}-blocks"), &shape, &[], &options.map(str::to_owned))?;
         let figures: BTreeMap<String, serde_json::Value> =
             serde_json::from_str(&text).map_err(|error| format!("measure: {error}"))?;
         let time = |position: &String| {

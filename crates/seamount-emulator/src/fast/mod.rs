@@ -1,8 +1,8 @@
 //! The fast engine: the reference's integers and counts, many at a time.
 //!
 //! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
-//! what neurons hear, `arrivals.rs` its sums, `part.rs` what neurons do with them, `lanes.rs` their microcode, `outbox.rs` what they send, `team.rs` the
-//! threads, and `kernels/` the loops that take the time.
+//! what neurons hear, `arrivals.rs` its sums, `part.rs` a part's steps, `machine.rs` its microcode, `outbox.rs` what it sends,
+//! `counted.rs` all counts, `team.rs` the threads, and `kernels/` the loops that take the time.
 
 mod arrivals;
 mod counted;
@@ -11,10 +11,12 @@ mod feed;
 mod inputs;
 mod kernels;
 mod lanes;
+mod machine;
 mod outbox;
 mod part;
 mod plan;
 mod quiet;
+mod range;
 mod sources;
 mod state;
 mod team;
