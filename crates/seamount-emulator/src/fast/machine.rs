@@ -46,8 +46,7 @@ impl Neurons {
             scratch.is_waiting.fill(false);
         }
         let range = Range::new(word);
-        let mut machine =
-            Machine { range, neurons: self, scratch, outbox, arrived, n_common: 0, changed: false };
+        let mut machine = Machine { range, neurons: self, scratch, outbox, arrived, n_common: 0, changed: false };
         machine.run(instructions);
         machine.finish()
     }
