@@ -86,9 +86,14 @@ pub fn program(chance: &mut Chance, arch: &Arch) -> Arc<Program> {
             2 => 250 + chance.below(400),
             _ => 2 + chance.below(38),
         };
-        // One or two slices.
-        let cut = if n_neurons > 1 && chance.once_in(2) { 1 + chance.below(n_neurons - 1) } else { n_neurons };
-        for range in [0..cut, cut..n_neurons].into_iter().filter(|range| !range.is_empty()) {
+        // Up to four slices.
+        let mut bounds = vec![0, n_neurons];
+        if chance.once_in(2) {
+            bounds.extend((0..3).map(|_| chance.below(n_neurons)));
+        }
+        bounds.sort_unstable();
+        bounds.dedup();
+        for range in bounds.windows(2).map(|ends| ends[0]..ends[1]) {
             let n = range.len() as u32;
             let n_slots = body.slots.len() as u32 * n;
             let slots = (0..n_slots).map(|_| if chance.once_in(2) { 0 } else { chance.word(bits) }).collect();
