@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-use seamount::{CalibrationText, Compilation, CompileOptions, Division, Roots, compile, embedded};
+use seamount::{CalibrationText, Compilation, CompileError, CompileOptions, Division, Roots, compile, embedded};
 use seamount_arch::Arch;
 use seamount_emulator::{Emulator, Engine, Kernel, Observer, Options, Recorder, Site};
 use seamount_ir::fixed::{Interpreter, LOGITS};
@@ -202,6 +202,27 @@ fn every_mapping_gives_the_same_integers() {
         assert!(!program.cores.iter().any(|core| is_bad(core.place)), "{objective:?}");
         assert_eq!(expected, Emulator::new(Arc::new(program)).unwrap().prefill(tokens).unwrap(), "{objective:?}");
     }
+}
+
+#[test]
+fn sums_are_taken_in_parts_where_a_model_fits_in_no_other_way() {
+    let arch = Arch::from_toml(
+        "extends = \"loihi2-alia-point\"\nname = \"small-cores\"\ndescription = \"36 cores that read few neurons.\"\n\
+         [system]\nchips = { value = 1, status = \"assumed\" }\n\
+         [chip]\ncores = { value = 36, status = \"assumed\" }\n\
+         [core]\ninput_axons = { value = 512, status = \"assumed\" }\n\
+         synapse_bytes = { value = 12288, status = \"assumed\" }\n",
+    )
+    .unwrap();
+    let tokens = &heldout_tokens(&checkpoint("stories-1m"))[..16];
+    let options = CompileOptions { probes: false, arch, ..options() };
+    let whole = CompileOptions { division: Some(Division::default()), ..options.clone() };
+    let refused = compile(&checkpoint("stories-1m"), &whole, &mut ()).unwrap_err();
+    assert!(matches!(refused, CompileError::Partition(_)), "{refused}");
+    let in_parts = compile(&checkpoint("stories-1m"), &options, &mut ()).unwrap();
+    let expected: Vec<Vec<i32>> =
+        interpreted(&in_parts, tokens).into_iter().map(|mut token| token.remove(LOGITS).unwrap()).collect();
+    assert_eq!(Emulator::new(Arc::new(in_parts.program)).unwrap().prefill(tokens).unwrap(), expected);
 }
 
 #[test]
