@@ -205,16 +205,16 @@ fn add_narrow(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usi
         match &input.synapses {
             Synapses::Matrix(_) => unreachable!("invariant: a kernel multiplies matrices"),
             Synapses::Shared(weights) => {
-                let sum = i32::try_from(payloads.sums[row]).unwrap_or_default();
+                let sum = i32::try_from(payloads.sum(row)).unwrap_or_default();
                 out.iter_mut().zip(weights).for_each(|(out, &weight)| *out += i32::from(weight) * sum);
             }
             Synapses::Diagonal(weights) => {
-                for ((out, &value), &weight) in out.iter_mut().zip(payloads.row(row)).zip(weights) {
+                for ((out, &value), &weight) in out.iter_mut().zip(payloads.values(row)).zip(weights) {
                     *out += i32::from(weight) * value;
                 }
             }
             Synapses::Sparse(entries) => {
-                let values = payloads.row(row);
+                let values = payloads.values(row);
                 for &(source, neuron, weight) in entries {
                     out[neuron as usize] += i32::from(weight) * values[source as usize];
                 }
@@ -226,10 +226,10 @@ fn add_narrow(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usi
 /// Adds what comes through any weights.
 fn add_wide(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usize, out: &mut [i64]) {
     for (row, &place) in places.iter().enumerate() {
-        let values = payloads.row(row);
         let out = &mut out[place * n_lanes..][..n_lanes][input.first_lane..];
         match &input.synapses {
             Synapses::Matrix(matrix) => {
+                let values = payloads.of_digits(row);
                 for (neuron, out) in out.iter_mut().take(matrix.n_neurons).enumerate() {
                     for (source, &value) in values.iter().enumerate() {
                         *out += i64::from(matrix.weight(neuron, source)) * i64::from(value);
@@ -238,15 +238,16 @@ fn add_wide(input: &Input, payloads: &Payloads, places: &[usize], n_lanes: usize
             }
             Synapses::Shared(weights) => {
                 for (out, &weight) in out.iter_mut().zip(weights) {
-                    *out += i64::from(weight) * payloads.sums[row];
+                    *out += i64::from(weight) * payloads.sum(row);
                 }
             }
             Synapses::Diagonal(weights) => {
-                for ((out, &value), &weight) in out.iter_mut().zip(values).zip(weights) {
+                for ((out, &value), &weight) in out.iter_mut().zip(payloads.values(row)).zip(weights) {
                     *out += i64::from(weight) * i64::from(value);
                 }
             }
             Synapses::Sparse(entries) => {
+                let values = payloads.values(row);
                 for &(source, neuron, weight) in entries {
                     out[neuron as usize] += i64::from(weight) * i64::from(values[source as usize]);
                 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use seamount_program::{Dest, HOST_OUTPUT, Place, Program};
 
+use super::kernels::Extent;
 use super::sources::Sources;
 use crate::image::{distance, index};
 
@@ -59,6 +60,13 @@ impl PortPlan {
     /// Whether anybody hears it.
     pub(super) fn leads_anywhere(&self) -> bool {
         !self.outputs.is_empty() || self.classes.iter().any(|class| class.leads_to_cores)
+    }
+
+    /// The extent of what the neurons send.
+    #[inline(always)]
+    pub(super) fn extent(&self, payloads: &[i32]) -> Extent {
+        let of_class = |class: &RouteClass| Extent::of(&payloads[class.neurons.clone()]);
+        self.classes.iter().map(of_class).fold(Extent::default(), Extent::and)
     }
 
     /// The first output that a neuron leads to.

@@ -47,8 +47,18 @@ pub(super) struct Feed {
     /// Steps that it waits beyond the one that every spike takes.
     pub delay_steps: u64,
     pub segments: Vec<Segment>,
-    /// Whether it is multiplied by a matrix.
-    pub needs_digits: bool,
+    pub wanted: Wanted,
+}
+
+/// What synapses need of a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    /// What each row adds up to, for weights that all axons share.
+    Sums,
+    /// Each payload.
+    Values,
+    /// Their digits, for matrices.
+    Digits,
 }
 
 /// The feeds of a stage, each once.
@@ -79,23 +89,6 @@ impl Input {
             Synapses::Shared(weights) | Synapses::Diagonal(weights) => weights.len(),
             Synapses::Sparse(entries) => entries.len(),
         }
-    }
-}
-
-impl Feed {
-    /// Whether each source stands in one place, so that payloads need not be added.
-    pub(super) fn is_one_to_one(&self) -> bool {
-        let mut next = 0;
-        self.segments.iter().all(|segment| {
-            let follows = segment.at >= next;
-            next = segment.at + segment.n;
-            follows
-        })
-    }
-
-    /// Whether every axon has a source.
-    pub(super) fn is_filled(&self) -> bool {
-        self.segments.iter().map(|segment| segment.n).sum::<usize>() == self.n_sources
     }
 }
 
@@ -131,7 +124,7 @@ pub(super) fn inputs_of(
                 n_sources: index(block.n_axons),
                 delay_steps: block.delay_steps.into(),
                 segments: found.iter().flat_map(|found| whereabouts.parts_of(found)).collect(),
-                needs_digits: false,
+                wanted: Wanted::Values,
             };
             let accumulator = block.acc.index();
             let neurons = piece.first_in_slice..piece.first_in_slice + piece.n_neurons;
@@ -153,12 +146,12 @@ pub(super) fn inputs_of(
                 }
             } else if block.row_stride_bytes == 0 {
                 let weights = row(core, block, &neurons);
-                let feed = feeds.index(feed);
+                let feed = feeds.index(Feed { wanted: Wanted::Sums, ..feed });
                 let lanes = piece.first_lane..piece.first_lane + piece.n_neurons;
                 join_shared(&mut inputs, feed, accumulator, block.n_axons, &weights, lanes, part.n_lanes);
             } else {
                 let (matrix, gain) = matrix(core, block, &neurons);
-                let feed = Feed { needs_digits: true, ..feed };
+                let feed = Feed { wanted: Wanted::Digits, ..feed };
                 inputs.push(alone(feeds.index(feed), Synapses::Matrix(matrix), gain));
             }
         }

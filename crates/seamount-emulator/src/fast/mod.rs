@@ -59,8 +59,8 @@ pub(crate) struct Fast {
     streams: Vec<Stream>,
     /// What the host has sent, by stream.
     host: Vec<HostSent>,
-    /// Kept from stage to stage for its memory.
-    heard: Vec<Heard>,
+    /// Kept from stage to stage for its memory: what every other stage hears, and the rest.
+    heard: [Vec<Heard>; 2],
 }
 
 /// A text.
@@ -109,7 +109,7 @@ impl Fast {
             parts: parts(&plan, n_streams),
             streams: vec![stream; n_streams],
             host: vec![HostSent::default(); n_streams],
-            heard: Vec::new(),
+            heard: Default::default(),
             plan: Arc::new(plan),
         }))
     }
@@ -219,14 +219,14 @@ impl Fast {
         let spans = self.send(inputs);
         let plan = Arc::clone(&self.plan);
         let n_feeds = plan.stages.iter().map(|stage| stage.feeds.len()).max().unwrap_or_default();
-        self.heard.resize_with(n_feeds, Heard::default);
+        self.heard.iter_mut().for_each(|heard| heard.resize_with(n_feeds, Heard::default));
         let n_threads = if plan.is_worth_threads { rayon::current_num_threads() } else { 1 };
         let block = Block {
             plan: &plan,
             kernel: self.kernel,
             host: &self.host,
             parts: self.parts.iter_mut().map(RwLock::new).collect(),
-            heard: self.heard.iter_mut().map(RwLock::new).collect(),
+            heard: self.heard.each_mut().map(|heard| heard.iter_mut().map(RwLock::new).collect()),
             spans: RwLock::new(spans),
             has_fault: AtomicBool::new(false),
             recording: observer.is_some(),
@@ -421,4 +421,5 @@ fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32],
     events.zero_payloads += payloads.len() as u64 - n_sent;
     sent.steps.push(step);
     sent.payloads.extend_from_slice(payloads);
+    sent.extents.push(port.extent(payloads));
 }

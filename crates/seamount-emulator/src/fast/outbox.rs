@@ -3,6 +3,7 @@
 use seamount_microcode::{PortId, ProbeId};
 
 use super::counting::PortPlan;
+use super::kernels::Extent;
 use super::plan::{Location, PartPlan};
 use crate::error::FaultKind;
 use crate::events::Events;
@@ -14,6 +15,8 @@ pub(super) struct Sent {
     pub steps: Vec<u64>,
     /// Payloads, zero where nothing was sent, `[row][lane]`; those of lanes that are nobody's mean nothing.
     pub payloads: Vec<i32>,
+    /// By row.
+    pub extents: Vec<Extent>,
     pub tally: Tally,
 }
 
@@ -121,7 +124,10 @@ impl Outbox<'_> {
             // A second message on the same axon is the same to the sums as one with the sum of the payloads.
             let row = sent.payloads.len() - payloads.len();
             sent.payloads[row..].iter_mut().zip(payloads).for_each(|(sum, payload)| *sum += payload);
+            sent.extents.pop();
         }
+        let row = sent.payloads.len() - payloads.len();
+        sent.extents.push(plan.extent(&sent.payloads[row..]));
     }
 
     /// `PROBE` of all lanes that run.
@@ -216,6 +222,13 @@ impl Tally {
 }
 
 impl Sent {
+    /// The payloads of a step and their extent, if any were sent.
+    pub(super) fn in_step(&self, step: u64) -> Option<(&[i32], Extent)> {
+        let row = self.steps.binary_search(&step).ok()?;
+        let n_lanes = self.payloads.len() / self.steps.len();
+        Some((&self.payloads[row * n_lanes..][..n_lanes], self.extents[row]))
+    }
+
     /// Forgets the rows of steps before `step`.
     pub(super) fn forget_before(&mut self, step: u64) {
         let n = self.steps.partition_point(|&at| at < step);
@@ -223,6 +236,7 @@ impl Sent {
         if n > 0 {
             self.payloads.drain(..self.payloads.len() / n_rows * n);
             self.steps.drain(..n);
+            self.extents.drain(..n);
         }
     }
 }

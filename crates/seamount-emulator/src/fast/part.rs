@@ -52,7 +52,8 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// A block of steps of all streams. Its phases are, for each stage, what is heard, and what is done with it.
+/// A block of steps of all streams. Its phases are, for each stage, what is heard of the stage before, and what is done with
+/// it; beside the latter, what the next stage hears of others is gathered.
 pub(super) struct Block<'a> {
     pub plan: &'a Plan,
     pub kernel: Kernel,
@@ -60,8 +61,8 @@ pub(super) struct Block<'a> {
     pub host: &'a [HostSent],
     /// `[part][stream]`
     pub parts: Vec<RwLock<&'a mut Vec<Part>>>,
-    /// What the stage hears, by its feeds.
-    pub heard: Vec<RwLock<&'a mut Heard>>,
+    /// What a stage hears, by its feeds; and the same of the stage after it.
+    pub heard: [Vec<RwLock<&'a mut Heard>>; 2],
     /// By stream.
     pub spans: RwLock<Vec<Span>>,
     /// Whether any part has met a fault.
@@ -76,23 +77,45 @@ pub(super) const NO_PANIC: &str = "invariant: nobody panics with a lock";
 impl Phases for Block<'_> {
     fn n_items(&self, phase: usize) -> usize {
         let stage = &self.plan.stages[phase / 2];
-        if phase.is_multiple_of(2) { stage.feeds.len() } else { stage.parts.len() }
+        if phase.is_multiple_of(2) { stage.late.len() } else { stage.parts.len() + self.early(phase / 2 + 1).len() }
     }
 
     fn work(&self, phase: usize, item: usize) {
-        let stage = &self.plan.stages[phase / 2];
-        let spans = &self.spans.read().expect(NO_PANIC);
+        let at = phase / 2;
+        let stage = &self.plan.stages[at];
         if phase.is_multiple_of(2) {
-            let mut heard = self.heard[item].write().expect(NO_PANIC);
-            heard.gather(&stage.feeds[item], &self.parts, self.host, spans, self.kernel);
+            self.gather(at, stage.late[item]);
+        } else if let Some(early) = item.checked_sub(stage.parts.len()) {
+            self.gather(at + 1, self.early(at + 1)[early]);
         } else {
-            let part = stage.parts.start + item;
-            let mut streams = self.parts[part].write().expect(NO_PANIC);
-            let next = &self.plan.parts[self.plan.parts[part].next];
-            run(self, &self.plan.parts[part], next, spans, &mut streams);
-            if streams.iter().any(|part| part.fault.is_some()) {
-                self.has_fault.store(true, Ordering::Relaxed);
-            }
+            self.run(at, stage.parts.start + item);
+        }
+    }
+}
+
+impl Block<'_> {
+    /// The feeds of a stage that are gathered before the stage before it is over.
+    fn early(&self, stage: usize) -> &[usize] {
+        self.plan.stages.get(stage).map_or(&[], |stage| &stage.early)
+    }
+
+    fn gather(&self, stage: usize, feed: usize) {
+        let mut heard = self.heard[stage % 2][feed].write().expect(NO_PANIC);
+        let spans = &self.spans.read().expect(NO_PANIC);
+        heard.gather(&self.plan.stages[stage].feeds[feed], &self.parts, self.host, spans, self.kernel);
+    }
+
+    /// Runs a part of all streams.
+    fn run(&self, stage: usize, part: usize) {
+        let mut streams = self.parts[part].write().expect(NO_PANIC);
+        let plan = &self.plan.parts[part];
+        let heard = plan.inputs.iter().map(|input| self.heard[stage % 2][input.feed].read().expect(NO_PANIC));
+        let heard: Vec<_> = heard.collect();
+        let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
+        let spans = &self.spans.read().expect(NO_PANIC);
+        run(self, plan, &self.plan.parts[plan.next], &heard, spans, &mut streams);
+        if streams.iter().any(|part| part.fault.is_some()) {
+            self.has_fault.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -209,12 +232,10 @@ impl Part {
 }
 
 /// Runs a part of all streams.
-fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, spans: &[Span], streams: &mut [Part]) {
-    let heard: Vec<_> = plan.inputs.iter().map(|input| block.heard[input.feed].read().expect(NO_PANIC)).collect();
-    let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
+fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, heard: &[&Heard], spans: &[Span], streams: &mut [Part]) {
     SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
         let mut with = Multiplier { kernel: block.kernel, panel, next: next.first_matrix() };
-        arrivals.collect(block.plan, plan, &heard, &mut with);
+        arrivals.collect(block.plan, plan, heard, &mut with);
         lanes.prepare(block.kernel, block.plan.bodies[plan.body].n_registers);
         let mut row = 0;
         for (stream, (part, span)) in streams.iter_mut().zip(spans).enumerate() {

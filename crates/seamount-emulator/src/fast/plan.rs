@@ -15,7 +15,8 @@ use seamount_microcode::{Body, Instr, VerifiedBody};
 use seamount_program::{Place, Program, verify};
 
 use super::counting::{Counting, Interned, PortPlan};
-use super::inputs::{Feed, Feeds, Input, inputs_of};
+use super::feed::{FeedPlan, FeedPort};
+use super::inputs::{Feeds, Input, inputs_of};
 use super::kernels::{LANES, Matrix};
 use super::quiet::{Quiet, quiet};
 use super::sources::{Origin, Source, Sources, Whereabouts};
@@ -72,7 +73,10 @@ pub(super) struct BodyPlan {
 #[derive(Debug)]
 pub(super) struct Stage {
     pub parts: Range<usize>,
-    pub feeds: Vec<Feed>,
+    pub feeds: Vec<FeedPlan>,
+    /// Those of the feeds that hear nothing of the stage before: they are gathered while that stage's parts run.
+    pub early: Vec<usize>,
+    pub late: Vec<usize>,
 }
 
 /// Neurons of a group that run together, a lane each.
@@ -204,7 +208,7 @@ impl Plan {
             let parts = first..self.parts.len();
             match self.stages.get_mut(index(level)) {
                 Some(stage) => stage.parts.end = parts.end,
-                None => self.stages.push(Stage { parts, feeds: Vec::new() }),
+                None => self.stages.push(Stage { parts, feeds: Vec::new(), early: Vec::new(), late: Vec::new() }),
             }
         }
     }
@@ -215,6 +219,9 @@ impl Plan {
         for (part, plan) in self.parts.iter().enumerate() {
             plan.pieces.iter().for_each(|piece| whereabouts.insert(part, piece));
         }
+        let width = index(self.program.host.width);
+        // The first part of the stage before.
+        let mut first_before = None;
         for stage in &mut self.stages {
             let mut feeds = Feeds::default();
             for part in &mut self.parts[stage.parts.clone()] {
@@ -222,11 +229,21 @@ impl Plan {
                 let n_accumulators = self.bodies[part.body].body.accumulators.len();
                 part.has_sole_input = (0..n_accumulators).map(|accumulator| part.is_sole_input(accumulator)).collect();
             }
-            stage.feeds = feeds.into_list();
+            stage.feeds = feeds.into_list().iter().map(|feed| FeedPlan::new(feed, &self.parts, width)).collect();
+            let is_early = |feed: &usize| {
+                let is_before = |port: &FeedPort, first: usize| match port.source {
+                    Source::Part(part, _) => part < first,
+                    Source::Embedding | Source::Tick => true,
+                };
+                let ports = &stage.feeds[*feed].ports;
+                first_before.is_some_and(|first| ports.iter().all(|port| is_before(port, first)))
+            };
+            (stage.early, stage.late) = (0..stage.feeds.len()).partition(is_early);
+            first_before = Some(stage.parts.start);
         }
         for feed in self.stages.iter().flat_map(|stage| &stage.feeds) {
-            for segment in &feed.segments {
-                let port = match segment.source {
+            for port in &feed.ports {
+                let port = match port.source {
                     Source::Part(part, port) => &mut self.parts[part].ports[port],
                     Source::Embedding => &mut self.embedding,
                     Source::Tick => &mut self.tick,

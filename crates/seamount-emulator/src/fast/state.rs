@@ -129,6 +129,8 @@ impl Fast {
                     sent.payloads[row + lane] =
                         payload.expect("invariant: this engine's programs send sums of 32 bits");
                 }
+                let rows = sent.payloads.chunks_exact(part_plan.n_lanes);
+                sent.extents = rows.map(|row| part_plan.ports[port].extent(row)).collect();
             }
         }
         for (streams, part) in self.parts.iter_mut().zip(restored) {

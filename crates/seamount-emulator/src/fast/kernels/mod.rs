@@ -23,11 +23,13 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
+
 use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
 pub(super) use self::matrix::{Kind, Matrix};
-pub(super) use self::payloads::Payloads;
+pub(super) use self::payloads::{Extent, Payloads};
 
 use self::matrix::{Chunk, Shape};
 use self::payloads::Digit;
@@ -158,12 +160,12 @@ impl Kernel {
         }
     }
 
-    /// Works out the sums and the largest of the payloads' values, and the digits if they are asked for.
-    pub(super) fn prepare(self, payloads: &mut Payloads, digits: bool) {
+    /// Puts a digit of some values among those of its block.
+    fn put_digit(self, payloads: &mut Payloads, values: &[i32], block: &Range<usize>, at: usize) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::prepare(self, payloads, digits),
-            _ => payloads.prepare(digits),
+            Self::Avx2 | Self::Avx512 => x86::put_digit(self, payloads, values, block, at),
+            _ => payloads.put_digit(values, block, at),
         }
     }
 
@@ -216,6 +218,9 @@ impl Kernel {
 #[derive(Debug)]
 pub struct Product {
     matrix: Matrix,
+    n_sources: usize,
+    /// `[row][source]`
+    values: Vec<i32>,
     payloads: Payloads,
     panel: Panel,
     out: Vec<i32>,
@@ -227,15 +232,16 @@ impl Product {
     pub fn new(image: Vec<u8>, n_sources: usize, n_neurons: usize, values: Vec<i32>) -> Self {
         let matrix = Matrix::new(Kind::Ternary, image.into(), n_neurons.div_ceil(4), n_sources, n_neurons);
         let n_rows = values.len() / n_sources;
-        let mut payloads = Payloads::default();
-        (payloads.n_sources, payloads.values) = (n_sources, values);
         let out = vec![0; n_rows * n_neurons.next_multiple_of(LANES)];
-        Self { matrix, payloads, panel: Panel::default(), out, rows: (0..n_rows).collect() }
+        let (payloads, panel) = (Payloads::default(), Panel::default());
+        Self { matrix, n_sources, values, payloads, panel, out, rows: (0..n_rows).collect() }
     }
 
     /// Works the payloads' digits out.
     pub fn prepare(&mut self, kernel: Kernel) {
-        kernel.prepare(&mut self.payloads, true);
+        let Self { n_sources, values, payloads, .. } = self;
+        payloads.begin(*n_sources, values.chunks_exact(*n_sources).map(Extent::of));
+        payloads.set_digits(kernel, |row, to| to.copy_from_slice(&values[row * *n_sources..][..*n_sources]));
     }
 
     /// Adds the product to what is there.

@@ -2,19 +2,30 @@
 
 use std::ops::Range;
 
-use super::{Kind, MOST_AT_ONCE};
+use super::{Kernel, Kind, MOST_AT_ONCE};
+
+/// What the values of a row add up to, and how far they go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub sum: i64,
+    /// No value is less, nor zero.
+    pub least: i32,
+    /// No value is greater, nor zero.
+    pub greatest: i32,
+}
 
 /// Some rows of payloads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Payloads {
     pub n_sources: usize,
-    /// `[row][source]`
-    pub values: Vec<i32>,
-    /// The sum of each row.
-    pub sums: Vec<i64>,
-    /// The largest magnitude in any row.
+    /// By row.
+    extents: Vec<Extent>,
+    /// No value of any row has a larger magnitude.
     pub largest: u32,
-    /// What is multiplied: a digit to the base 256, -128 to 127, of a row. Each row has as many as its largest value needs.
+    /// `[row][source]`, if they are asked for.
+    values: Vec<i32>,
+    /// What is multiplied, if digits are asked for: a digit to the base 256, -128 to 127, of a row. Each row has as many as
+    /// its values may need.
     pub(super) multiplied: Vec<Digit>,
     /// As many digits as are multiplied [at once](Self::blocks) stand together, four sources to a word:
     /// `[block][sources / 4][of the block]`.
@@ -31,14 +42,120 @@ pub(super) struct Digit {
     pub place: usize,
 }
 
-impl Payloads {
-    pub(crate) fn n_rows(&self) -> usize {
-        self.sums.len()
+impl Extent {
+    #[inline(always)]
+    pub(crate) fn of(values: &[i32]) -> Self {
+        let mut extent = Self::default();
+        for &value in values {
+            extent.sum += i64::from(value);
+            extent.least = value.min(extent.least);
+            extent.greatest = value.max(extent.greatest);
+        }
+        extent
     }
 
-    /// The values of a row.
-    pub(crate) fn row(&self, row: usize) -> &[i32] {
+    /// That of both together.
+    #[inline(always)]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            sum: self.sum + other.sum,
+            least: self.least.min(other.least),
+            greatest: self.greatest.max(other.greatest),
+        }
+    }
+
+    /// How many digits the values may need. Four hold anything, modulo 2³².
+    fn n_digits(self) -> usize {
+        // One digit goes from -128 to 127; each further one takes what is below 256 times as far.
+        let ends = [(-0x80, 0x7f), (-0x8080, 0x7f7f), (-0x80_8080, 0x7f_7f7f)];
+        1 + ends.iter().take_while(|&&(low, high)| self.least < low || self.greatest > high).count()
+    }
+}
+
+impl Payloads {
+    /// Rows of so many sources, of which nothing but their extents is known yet.
+    pub(crate) fn begin(&mut self, n_sources: usize, extents: impl Iterator<Item = Extent>) {
+        self.n_sources = n_sources;
+        self.extents.clear();
+        self.extents.extend(extents);
+        let largest = |extent: &Extent| extent.least.unsigned_abs().max(extent.greatest.unsigned_abs());
+        self.largest = self.extents.iter().map(largest).max().unwrap_or(0);
+        self.multiplied.clear();
+    }
+
+    pub(crate) fn n_rows(&self) -> usize {
+        self.extents.len()
+    }
+
+    /// What a row adds up to.
+    pub(crate) fn sum(&self, row: usize) -> i64 {
+        self.extents[row].sum
+    }
+
+    /// Takes the values of each row; `fill` puts them where it is told to.
+    pub(crate) fn set_values(&mut self, fill: impl Fn(usize, &mut [i32])) {
+        self.values.resize(self.extents.len() * self.n_sources, 0);
+        let rows = self.values.chunks_exact_mut(self.n_sources.max(1));
+        rows.enumerate().for_each(|(row, values)| fill(row, values));
+    }
+
+    /// The values of a row, if they were taken.
+    pub(crate) fn values(&self, row: usize) -> &[i32] {
         &self.values[row * self.n_sources..][..self.n_sources]
+    }
+
+    /// Takes the digits of each row; `fill` puts its values where it is told to.
+    pub(crate) fn set_digits(&mut self, kernel: Kernel, fill: impl Fn(usize, &mut [i32])) {
+        for (row, extent) in self.extents.iter().enumerate() {
+            self.multiplied.extend((0..extent.n_digits()).map(|place| Digit { row, place }));
+        }
+        let n_fours = self.n_sources.div_ceil(4);
+        // All of them are written.
+        self.digits.resize(self.multiplied.len() * n_fours, 0);
+        self.bytes.clear();
+        self.bytes.resize(4 * n_fours, 0);
+        let mut values = std::mem::take(&mut self.values);
+        values.resize(self.n_sources, 0);
+        for block in self.blocks() {
+            for at in block.clone() {
+                if self.multiplied[at].place == 0 {
+                    fill(self.multiplied[at].row, &mut values);
+                }
+                kernel.put_digit(self, &values, &block, at);
+            }
+        }
+        self.values = values;
+    }
+
+    /// Puts a digit of a row among those of its block.
+    #[inline(always)]
+    pub(super) fn put_digit(&mut self, values: &[i32], block: &Range<usize>, at: usize) {
+        let Self { n_sources, multiplied, digits, bytes, .. } = self;
+        let n_fours = n_sources.div_ceil(4);
+        let place = multiplied[at].place;
+        bytes.iter_mut().zip(values).for_each(|(byte, &value)| *byte = digit_of(value, place));
+        let of_block = &mut digits[block.start * n_fours..block.end * n_fours];
+        let out = of_block[at - block.start..].iter_mut().step_by(block.len());
+        out.zip(bytes.as_chunks().0).for_each(|(out, &four)| *out = u32::from_le_bytes(four));
+    }
+
+    /// The values of a row, put together of its digits.
+    pub(crate) fn of_digits(&self, row: usize) -> Vec<i32> {
+        let mut values = vec![0_i32; self.n_sources.next_multiple_of(4)];
+        for block in self.blocks() {
+            let of_row = block.clone().filter(|&at| self.multiplied[at].row == row);
+            for at in of_row {
+                let words = self.digits(&block)[at - block.start..].iter().step_by(block.len());
+                for (values, word) in values.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+                    for (value, digit) in values.iter_mut().zip(word.to_le_bytes()) {
+                        let digit = i32::from(digit.cast_signed()) << (8 * self.multiplied[at].place);
+                        *value = value.wrapping_add(digit);
+                    }
+                }
+            }
+        }
+        values.truncate(self.n_sources);
+        values
     }
 
     /// What is multiplied at once.
@@ -56,52 +173,8 @@ impl Payloads {
     #[expect(clippy::cast_possible_truncation, reason = "sums are taken modulo 2³²")]
     #[inline(always)]
     pub(super) fn excess(&self, kind: Kind, row: usize) -> i32 {
-        kind.excess().wrapping_mul(self.sums[row] as i32)
+        kind.excess().wrapping_mul(self.extents[row].sum as i32)
     }
-
-    /// Works out the sums and the largest of the values, and the digits if they are asked for.
-    #[inline(always)]
-    pub(super) fn prepare(&mut self, with_digits: bool) {
-        let Self { n_sources, values, sums, largest, multiplied, digits, bytes } = self;
-        let n_sources = (*n_sources).max(1);
-        let n_fours = n_sources.div_ceil(4);
-        sums.clear();
-        *largest = 0;
-        multiplied.clear();
-        for (row, values) in values.chunks_exact(n_sources).enumerate() {
-            let (mut least, mut greatest, mut sum) = (0, 0, 0);
-            for &value in values {
-                least = value.min(least);
-                greatest = value.max(greatest);
-                sum += i64::from(value);
-            }
-            sums.push(sum);
-            *largest = least.unsigned_abs().max(greatest.unsigned_abs()).max(*largest);
-            if with_digits {
-                multiplied.extend((0..count_digits(least, greatest)).map(|place| Digit { row, place }));
-            }
-        }
-        // All of them are written.
-        digits.resize(multiplied.len() * n_fours, 0);
-        bytes.clear();
-        bytes.resize(4 * n_fours, 0);
-        for block in blocks(multiplied.len()) {
-            let digits = &mut digits[block.start * n_fours..block.end * n_fours];
-            for (at, digit) in multiplied[block.clone()].iter().enumerate() {
-                let values = &values[digit.row * n_sources..][..n_sources];
-                bytes.iter_mut().zip(values).for_each(|(byte, &value)| *byte = digit_of(value, digit.place));
-                let out = digits[at..].iter_mut().step_by(block.len());
-                out.zip(bytes.as_chunks().0).for_each(|(out, &four)| *out = u32::from_le_bytes(four));
-            }
-        }
-    }
-}
-
-/// How many digits the numbers from `least` to `greatest` need. Four hold anything, modulo 2³².
-fn count_digits(least: i32, greatest: i32) -> usize {
-    // One digit goes from -128 to 127; each further one takes what is below 256 times as far.
-    let ends = [(-0x80, 0x7f), (-0x8080, 0x7f7f), (-0x80_8080, 0x7f_7f7f)];
-    1 + ends.iter().take_while(|&&(low, high)| least < low || greatest > high).count()
 }
 
 #[inline(always)]

@@ -56,10 +56,14 @@ fn case(weights: impl Strategy<Value = i8> + Clone) -> impl Strategy<Value = (Ve
 fn prepared(kernel: Kernel, rows: &[Vec<i32>], n_sources: usize) -> Payloads {
     let mut payloads = Payloads::default();
     // Nothing may be left of what was there before.
-    (payloads.n_sources, payloads.values) = (n_sources.next_multiple_of(4), vec![-1; n_sources.next_multiple_of(4)]);
-    kernel.prepare(&mut payloads, true);
-    (payloads.n_sources, payloads.values) = (n_sources, rows.concat());
-    kernel.prepare(&mut payloads, true);
+    let before = vec![-1; n_sources.next_multiple_of(4)];
+    for (n_sources, rows) in [(before.len(), std::slice::from_ref(&before)), (n_sources, rows)] {
+        payloads.begin(n_sources, rows.iter().map(|row| Extent::of(row)));
+        payloads.set_digits(kernel, |row, to| to.copy_from_slice(&rows[row]));
+    }
+    for (row, values) in rows.iter().enumerate() {
+        assert_eq!(&payloads.of_digits(row), values, "{kernel:?}");
+    }
     payloads
 }
 

@@ -5,6 +5,8 @@
 mod avx2;
 mod avx512;
 
+use std::ops::Range;
+
 use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
@@ -42,7 +44,7 @@ macro_rules! compiled_for_each {
 }
 
 compiled_for_each! {
-    fn prepare(payloads: &mut Payloads, digits: bool) = Payloads::prepare
+    fn put_digit(payloads: &mut Payloads, values: &[i32], block: &Range<usize>, at: usize) = Payloads::put_digit
 }
 
 compiled_for_each! {
