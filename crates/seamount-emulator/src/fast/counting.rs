@@ -17,6 +17,8 @@ pub(super) struct PortPlan {
     pub outputs: Vec<OutputRun>,
     /// The longest delay behind it.
     pub delay_steps: u64,
+    /// The least lag of the stages that hear it.
+    pub heard_lag: Option<u64>,
 }
 
 /// Consecutive neurons whose spikes are counted in the same way.
@@ -60,6 +62,15 @@ impl PortPlan {
     /// Whether anybody hears it.
     pub(super) fn leads_anywhere(&self) -> bool {
         !self.outputs.is_empty() || self.classes.iter().any(|class| class.leads_to_cores)
+    }
+
+    pub(super) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    /// Notes that somebody hears it who lags by some steps.
+    pub(super) fn hear(&mut self, lag: u64) {
+        self.heard_lag = Some(self.heard_lag.map_or(lag, |other| other.min(lag)));
     }
 
     /// The extent of what the neurons send.

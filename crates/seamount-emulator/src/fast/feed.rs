@@ -9,13 +9,29 @@ use super::part::{NO_PANIC, Part};
 use super::plan::PartPlan;
 use super::sources::{Segment, Source};
 
-/// The steps that a stream runs in a block.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Span {
+/// What is run of a stream in a block: other steps of every stage, as tokens reach a later one in later steps.
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    /// Those in which the host sends.
+    pub first: u64,
+    pub end: u64,
+    /// Whether the block is the first of its run: all stages have been run up to `first`.
+    pub is_first: bool,
+    /// Where the run ends: in its last block all stages get there.
+    pub run_end: u64,
+    /// Whether stages lag; if not, all of them run the host's steps.
+    pub lags: bool,
+    /// Steps in which logits are due.
+    pub due: Vec<u64>,
+}
+
+/// The steps that a stage runs in a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span<'a> {
     pub first: u64,
     pub n: u64,
-    /// Those of them in which logits are due.
-    pub due: Vec<u64>,
+    /// Steps in which logits are due.
+    pub due: &'a [u64],
 }
 
 /// What the host has sent to a stream.
@@ -58,7 +74,17 @@ pub(super) struct Heard {
     pub payloads: Payloads,
 }
 
-impl Span {
+impl Steps {
+    /// Those of a stage that lags by so many steps.
+    pub(super) fn of(&self, lag: u64) -> Span<'_> {
+        let lag = if self.lags { lag } else { 0 };
+        let reached = |step: u64| step.saturating_add(lag).min(self.run_end);
+        let first = if self.is_first { self.first } else { reached(self.first) };
+        Span { first, n: reached(self.end) - first, due: &self.due }
+    }
+}
+
+impl Span<'_> {
     pub(super) fn end(&self) -> u64 {
         self.first + self.n
     }
@@ -117,7 +143,7 @@ impl Heard {
         feed: &FeedPlan,
         parts: &[RwLock<&mut Vec<Part>>],
         host: &[HostSent],
-        spans: &[Span],
+        spans: &[Span<'_>],
         kernel: Kernel,
     ) {
         let locked = feed.ports.iter().map(|port| match port.source {

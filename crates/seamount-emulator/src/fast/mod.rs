@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use seamount_program::{Host, Program};
 
@@ -34,10 +34,10 @@ pub(crate) use self::plan::most_sent;
 
 use self::counted::{Counted, Loaded};
 use self::counting::PortPlan;
-use self::feed::{Heard, HostSent, Span};
+use self::feed::{Heard, HostSent, Steps};
 use self::outbox::{PartFault, Record, Sent, Shown};
-use self::part::{Block, NO_PANIC, Part};
-use self::plan::{Piece, Plan, Stage};
+use self::part::{Block, Part};
+use self::plan::{Piece, Plan};
 use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault};
 use crate::events::Events;
@@ -45,7 +45,7 @@ use crate::image::index;
 use crate::observer::{Observer, Site};
 use crate::reference::steps_to_drain;
 
-/// Tokens of a stream that are on their way in one block of steps. More would share each read of a weight still better,
+/// Tokens of a stream that go through a stage in one block of steps. More would share each read of a weight still better,
 /// but what they send must be kept until the block is over.
 const BLOCK_TOKENS: usize = 32;
 
@@ -180,27 +180,40 @@ impl Fast {
         // What comes before a token that does not exist is run, as if the tokens had come one by one.
         let known: Vec<&[Option<u32>]> =
             inputs.iter().map(|inputs| inputs.split(is_unknown).next().unwrap_or_default()).collect();
+        for (stream, inputs) in self.streams.iter_mut().zip(&known) {
+            let latency_steps = u64::from(self.plan.program.host.latency_steps);
+            let sent = (stream.step..).zip(*inputs).filter(|(_, token)| token.is_some());
+            stream.due.extend(sent.map(|(step, _)| step + latency_steps - 1));
+        }
         let mut rest = known.clone();
         let mut logits = vec![Vec::new(); self.streams.len()];
-        let mut failed: Option<(usize, Fault)> = None;
+        let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];
+        let mut is_first = true;
         while rest.iter().any(|rest| !rest.is_empty()) {
-            let mut now = Vec::with_capacity(rest.len());
-            for (stream, rest) in self.streams.iter().zip(&mut rest) {
-                let n_steps = self.plan.steps_of_block(stream.due.len(), rest);
-                let (first, later) = rest.split_at(n_steps);
-                now.push(first);
-                *rest = later;
+            // What observers are told is sorted by step, block by block.
+            let lags = observer.is_none();
+            let steps = self.send(&mut rest, is_first, lags);
+            is_first = false;
+            if self.run_block(&steps, observer.is_some()) {
+                self.note_faults(&known, &mut faults);
             }
-            if let Some((stream, fault)) = self.run_block(&now, &mut logits, observer.as_deref_mut()) {
-                // Those before it go on: what the first error is does not depend on how steps are cut into blocks.
-                rest[stream..].fill(&[]);
-                failed = Some((stream, fault));
+            if let Some(observer) = observer.as_deref_mut() {
+                self.tell(observer, faults[0]);
             }
+            self.read(&steps, &mut logits);
+            self.forget(&steps);
             logits.iter_mut().for_each(|logits| keep.of(logits));
+            // A fault ends a stream: of the steps before it those that some stages have not reached yet are run.
+            for ((stream, rest), fault) in self.streams.iter().zip(&mut rest).zip(&faults) {
+                if let Some((_, fault)) = fault {
+                    let n_steps = (fault.step + 1).saturating_sub(stream.step);
+                    *rest = &rest[..rest.len().min(usize::try_from(n_steps).unwrap_or(usize::MAX))];
+                }
+            }
         }
         for (stream, (inputs, known)) in inputs.iter().zip(known).enumerate() {
-            if let Some((_, fault)) = failed.filter(|&(at, _)| at == stream) {
-                return Err(EmulatorError::Fault(fault));
+            if let Some((part, fault)) = faults[stream] {
+                return Err(EmulatorError::Fault(self.plan.fault(part, &fault)));
             }
             if let Some(&Some(token)) = inputs.get(known.len()) {
                 return Err(EmulatorError::Token { token, vocab_size });
@@ -209,14 +222,8 @@ impl Fast {
         Ok(logits)
     }
 
-    /// Runs some steps of all streams, stage by stage. Gives the fault of the first stream that has one.
-    fn run_block(
-        &mut self,
-        inputs: &[&[Option<u32>]],
-        logits: &mut [Vec<Vec<i32>>],
-        observer: Option<&mut impl Observer>,
-    ) -> Option<(usize, Fault)> {
-        let spans = self.send(inputs);
+    /// Runs some steps of all streams, stage by stage; whether any part has met a fault.
+    fn run_block(&mut self, steps: &[Steps], recording: bool) -> bool {
         let plan = Arc::clone(&self.plan);
         let n_feeds = plan.stages.iter().map(|stage| stage.feeds.len()).max().unwrap_or_default();
         self.heard.iter_mut().for_each(|heard| heard.resize_with(n_feeds, Heard::default));
@@ -227,94 +234,96 @@ impl Fast {
             host: &self.host,
             parts: self.parts.iter_mut().map(RwLock::new).collect(),
             heard: self.heard.each_mut().map(|heard| heard.iter_mut().map(RwLock::new).collect()),
-            spans: RwLock::new(spans),
+            steps,
             has_fault: AtomicBool::new(false),
-            recording: observer.is_some(),
+            recording,
         };
-        let mut faults: Vec<Option<(usize, PartFault)>> = vec![None; self.streams.len()];
-        team::run(&block, 2 * plan.stages.len(), n_threads, |phase| {
-            if block.has_fault.load(Ordering::Relaxed) {
-                block.note_faults(&plan.stages[phase / 2], &mut faults);
-            }
-        });
-        let spans = block.spans.into_inner().expect(NO_PANIC);
-        if let Some(observer) = observer {
-            self.tell(observer, faults[0]);
-        }
-        self.read(&spans, logits);
-        for (stream, span) in self.streams.iter_mut().zip(&spans) {
-            stream.counted.take();
-            stream.step = span.end();
-            stream.due.drain(..span.due.len());
-        }
-        self.forget(&spans);
-        let mut faults = faults.into_iter().enumerate();
-        faults.find_map(|(stream, fault)| fault.map(|(part, fault)| (stream, plan.fault(part, &fault))))
+        team::run(&block, 2 * plan.stages.len(), n_threads);
+        block.has_fault.into_inner()
     }
 
-    /// The host sends the embeddings of the tokens, and ticks.
-    fn send(&mut self, inputs: &[&[Option<u32>]]) -> Vec<Span> {
+    /// The host sends the embeddings of the tokens that the next block begins with, and ticks.
+    fn send(&mut self, rest: &mut [&[Option<u32>]], is_first: bool, lags: bool) -> Vec<Steps> {
         let Self { plan, streams, host, .. } = self;
-        let program = &plan.program.host;
-        let mut spans = Vec::with_capacity(inputs.len());
-        for ((stream, sent), inputs) in streams.iter_mut().zip(host).zip(inputs) {
-            for (step, token) in (stream.step..).zip(*inputs) {
+        let latency_steps = u64::from(plan.program.host.latency_steps);
+        let mut steps = Vec::with_capacity(rest.len());
+        for ((stream, sent), rest) in streams.iter_mut().zip(host).zip(rest) {
+            let (first, run_end) = (stream.step, stream.step + rest.len() as u64);
+            let n_on_their_way = stream.due.partition_point(|&due| due + 1 < first + latency_steps);
+            let (inputs, later) = rest.split_at(plan.steps_of_block(n_on_their_way, rest));
+            *rest = later;
+            for (step, token) in (first..).zip(inputs) {
                 let Some(token) = *token else { continue };
-                let row = embedding(program, token);
+                let row = embedding(&plan.program.host, token);
                 sent.tokens.push((step, token));
                 send_from_host(&plan.embedding, &mut sent.embedding, step, &row, &mut stream.host_events);
                 send_from_host(&plan.tick, &mut sent.tick, step, &[1], &mut stream.host_events);
-                stream.due.push_back(step + u64::from(program.latency_steps) - 1);
             }
-            let end = stream.step + inputs.len() as u64;
-            let due = stream.due.iter().copied().take_while(|&due| due < end).collect();
-            spans.push(Span { first: stream.step, n: inputs.len() as u64, due });
+            let end = first + inputs.len() as u64;
+            let due = stream.due.iter().copied().take_while(|&due| due < end + plan.longest_lag).collect();
+            steps.push(Steps { first, end, is_first, run_end, lags, due });
+            stream.step = end;
+            stream.counted.take();
         }
-        spans
+        steps
+    }
+
+    /// Notes the first fault of each stream. One that runs no steps may have had its fault before.
+    fn note_faults(&self, inputs: &[&[Option<u32>]], faults: &mut [Option<(usize, PartFault)>]) {
+        for (at, part) in self.parts.iter().enumerate() {
+            let running = part.iter().zip(&mut *faults).zip(inputs).filter(|(_, inputs)| !inputs.is_empty());
+            for ((part, first), _) in running {
+                let Some(fault) = part.fault else { continue };
+                if first.is_none_or(|(_, first)| (fault.step, fault.location) < (first.step, first.location)) {
+                    *first = Some((at, fault));
+                }
+            }
+        }
     }
 
     /// The host reads the logits that are due.
-    fn read(&self, spans: &[Span], logits: &mut [Vec<Vec<i32>>]) {
-        let n_outputs = index(self.plan.program.host.n_outputs);
-        for (stream, (span, logits)) in spans.iter().zip(logits).enumerate() {
-            let first = logits.len();
-            logits.resize_with(first + span.due.len(), || vec![0; n_outputs]);
-            for (plan, part) in self.plan.parts.iter().zip(&self.parts) {
-                for (port, sent) in
-                    plan.ports.iter().zip(&part[stream].sent).filter(|(port, _)| !port.outputs.is_empty())
-                {
-                    let rows = sent.payloads.chunks_exact(plan.n_lanes);
-                    for (step, payloads) in sent.steps.iter().zip(rows) {
-                        let Ok(at) = span.due.binary_search(step) else { continue };
+    fn read(&mut self, steps: &[Steps], logits: &mut [Vec<Vec<i32>>]) {
+        let Self { plan, parts, streams, .. } = self;
+        for (at, ((stream, steps), logits)) in streams.iter_mut().zip(steps).zip(logits).enumerate() {
+            let end = steps.of(plan.output_lag).end();
+            let n_due = stream.due.partition_point(|&due| due < end);
+            for due in stream.due.drain(..n_due) {
+                let mut outputs = vec![0; index(plan.program.host.n_outputs)];
+                for (plan, part) in plan.parts.iter().zip(&*parts) {
+                    let ports = plan.ports.iter().zip(&part[at].sent).filter(|(port, _)| port.has_outputs());
+                    for (port, sent) in ports {
+                        let Some((payloads, _)) = sent.in_step(due) else { continue };
                         for run in &port.outputs {
                             let payloads = &payloads[run.first_neuron..][..run.n];
-                            let outputs = &mut logits[first + at][index(run.first_output)..][..run.n];
+                            let outputs = &mut outputs[index(run.first_output)..][..run.n];
                             outputs.iter_mut().zip(payloads).for_each(|(output, payload)| *output += payload);
                         }
                     }
                 }
+                logits.push(outputs);
             }
         }
     }
 
     /// Forgets what has been heard by all.
-    fn forget(&mut self, spans: &[Span]) {
+    fn forget(&mut self, steps: &[Steps]) {
         let Self { plan, parts, host, .. } = self;
-        let forget = |sent: &mut Sent, port: &PortPlan, span: &Span| {
-            sent.forget_before(span.end().saturating_sub(port.delay_steps + 1));
+        let forget = |sent: &mut Sent, port: &PortPlan, steps: &Steps| {
+            let heard = steps.of(port.heard_lag.unwrap_or(0)).end();
+            sent.forget_before(heard.saturating_sub(port.delay_steps + 1));
         };
         for (part_plan, part) in plan.parts.iter().zip(parts) {
-            for (part, span) in part.iter_mut().zip(spans) {
+            for (part, steps) in part.iter_mut().zip(steps) {
                 for (sent, port) in part.sent.iter_mut().zip(&part_plan.ports) {
-                    forget(sent, port, span);
+                    forget(sent, port, steps);
                 }
             }
         }
-        for (host, span) in host.iter_mut().zip(spans) {
-            forget(&mut host.embedding, &plan.embedding, span);
-            forget(&mut host.tick, &plan.tick, span);
+        for (host, steps) in host.iter_mut().zip(steps) {
+            forget(&mut host.embedding, &plan.embedding, steps);
+            forget(&mut host.tick, &plan.tick, steps);
             let delay_steps = plan.embedding.delay_steps.max(plan.tick.delay_steps);
-            host.tokens.retain(|&(step, _)| step + delay_steps >= span.end());
+            host.tokens.retain(|&(step, _)| step + delay_steps >= steps.end);
         }
     }
 
@@ -348,29 +357,8 @@ impl Fast {
     }
 }
 
-impl Block<'_> {
-    /// Notes the first fault of each stream in a stage or one before it; what would happen later does not matter.
-    fn note_faults(&self, stage: &Stage, faults: &mut [Option<(usize, PartFault)>]) {
-        let mut spans = self.spans.write().expect(NO_PANIC);
-        // A stream without steps may have had its fault before.
-        for (stream, (earliest, span)) in
-            faults.iter_mut().zip(&mut *spans).enumerate().filter(|(_, (_, span))| span.n > 0)
-        {
-            for part in stage.parts.clone() {
-                let Some(fault) = self.parts[part].read().expect(NO_PANIC)[stream].fault else { continue };
-                if earliest.is_none_or(|(_, other)| (fault.step, fault.location) < (other.step, other.location)) {
-                    *earliest = Some((part, fault));
-                }
-            }
-            if let Some((_, fault)) = earliest {
-                span.n = fault.step + 1 - span.first;
-            }
-        }
-    }
-}
-
 impl Plan {
-    /// How many steps of a stream, of whose tokens some are on their way, are run in one block.
+    /// In how many steps the host sends in one block, to a stream of whose tokens some are on their way.
     fn steps_of_block(&self, n_on_their_way: usize, inputs: &[Option<u32>]) -> usize {
         if self.is_circular {
             return inputs.len().min(1);

@@ -5,7 +5,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arrivals::{Arrivals, Arrived, Multiplier};
-use super::feed::{Heard, HostSent, Span};
+use super::feed::{Heard, HostSent, Span, Steps};
 use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
 use super::outbox::{Outbox, PartFault, Record, Sent};
@@ -64,7 +64,7 @@ pub(super) struct Block<'a> {
     /// What a stage hears, by its feeds; and the same of the stage after it.
     pub heard: [Vec<RwLock<&'a mut Heard>>; 2],
     /// By stream.
-    pub spans: RwLock<Vec<Span>>,
+    pub steps: &'a [Steps],
     /// Whether any part has met a fault.
     pub has_fault: AtomicBool,
     /// Whether an observer looks on.
@@ -99,10 +99,15 @@ impl Block<'_> {
         self.plan.stages.get(stage).map_or(&[], |stage| &stage.early)
     }
 
+    /// What a stage runs, by stream.
+    fn spans(&self, stage: usize) -> Vec<Span<'_>> {
+        self.steps.iter().map(|steps| steps.of(self.plan.stages[stage].lag)).collect()
+    }
+
     fn gather(&self, stage: usize, feed: usize) {
         let mut heard = self.heard[stage % 2][feed].write().expect(NO_PANIC);
-        let spans = &self.spans.read().expect(NO_PANIC);
-        heard.gather(&self.plan.stages[stage].feeds[feed], &self.parts, self.host, spans, self.kernel);
+        let feed = &self.plan.stages[stage].feeds[feed];
+        heard.gather(feed, &self.parts, self.host, &self.spans(stage), self.kernel);
     }
 
     /// Runs a part of all streams.
@@ -112,8 +117,7 @@ impl Block<'_> {
         let heard = plan.inputs.iter().map(|input| self.heard[stage % 2][input.feed].read().expect(NO_PANIC));
         let heard: Vec<_> = heard.collect();
         let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
-        let spans = &self.spans.read().expect(NO_PANIC);
-        run(self, plan, &self.plan.parts[plan.next], &heard, spans, &mut streams);
+        run(self, plan, &self.plan.parts[plan.next], &heard, &self.spans(stage), &mut streams);
         if streams.iter().any(|part| part.fault.is_some()) {
             self.has_fault.store(true, Ordering::Relaxed);
         }
@@ -163,7 +167,7 @@ impl Part {
         block: &Block<'_>,
         plan: &PartPlan,
         scratch: &mut lanes::Scratch,
-        span: &Span,
+        span: &Span<'_>,
         from: u64,
         to: u64,
     ) {
@@ -206,7 +210,7 @@ impl Part {
         block: &Block<'_>,
         plan: &PartPlan,
         scratch: &mut lanes::Scratch,
-        span: &Span,
+        span: &Span<'_>,
         step: u64,
         arrived: Option<Arrived<'_>>,
     ) -> bool {
@@ -232,7 +236,14 @@ impl Part {
 }
 
 /// Runs a part of all streams.
-fn run(block: &Block<'_>, plan: &PartPlan, next: &PartPlan, heard: &[&Heard], spans: &[Span], streams: &mut [Part]) {
+fn run(
+    block: &Block<'_>,
+    plan: &PartPlan,
+    next: &PartPlan,
+    heard: &[&Heard],
+    spans: &[Span<'_>],
+    streams: &mut [Part],
+) {
     SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
         let mut with = Multiplier { kernel: block.kernel, panel, next: next.first_matrix() };
         arrivals.collect(block.plan, plan, heard, &mut with);

@@ -52,6 +52,10 @@ pub(super) struct Plan {
     pub is_circular: bool,
     /// Whether a step is so long that other threads are of use.
     pub is_worth_threads: bool,
+    /// The least lag of the stages that send outputs.
+    pub output_lag: u64,
+    /// The longest lag of all.
+    pub longest_lag: u64,
     /// Where the host's channels lead, and its tick.
     pub embedding: PortPlan,
     pub tick: PortPlan,
@@ -77,6 +81,9 @@ pub(super) struct Stage {
     /// Those of the feeds that hear nothing of the stage before: they are gathered while that stage's parts run.
     pub early: Vec<usize>,
     pub late: Vec<usize>,
+    /// Steps that a token takes at least to get here: what arrives in a step was sent by a stage that lags less in a step
+    /// that is as much earlier, or in one before it.
+    pub lag: u64,
 }
 
 /// Neurons of a group that run together, a lane each.
@@ -149,6 +156,8 @@ impl Plan {
             stages: Vec::new(),
             is_circular: levels.is_none(),
             is_worth_threads: false,
+            output_lag: 0,
+            longest_lag: 0,
             embedding,
             tick,
             synaptic_ops: interned.lists,
@@ -157,6 +166,7 @@ impl Plan {
         };
         plan.stage(levels, &ports, n_threads);
         plan.connect(&sources);
+        plan.find_lags();
         plan.find_next(n_threads);
         let inputs = plan.parts.iter().flat_map(|part| &part.inputs);
         plan.is_worth_threads = inputs.map(Input::n_weights).sum::<usize>() >= WORTH_THREADS;
@@ -208,7 +218,9 @@ impl Plan {
             let parts = first..self.parts.len();
             match self.stages.get_mut(index(level)) {
                 Some(stage) => stage.parts.end = parts.end,
-                None => self.stages.push(Stage { parts, feeds: Vec::new(), early: Vec::new(), late: Vec::new() }),
+                None => {
+                    self.stages.push(Stage { parts, feeds: Vec::new(), early: Vec::new(), late: Vec::new(), lag: 0 })
+                }
             }
         }
     }
@@ -241,15 +253,39 @@ impl Plan {
             (stage.early, stage.late) = (0..stage.feeds.len()).partition(is_early);
             first_before = Some(stage.parts.start);
         }
-        for feed in self.stages.iter().flat_map(|stage| &stage.feeds) {
-            for port in &feed.ports {
-                let port = match port.source {
-                    Source::Part(part, port) => &mut self.parts[part].ports[port],
-                    Source::Embedding => &mut self.embedding,
-                    Source::Tick => &mut self.tick,
-                };
-                port.delay_steps = port.delay_steps.max(feed.delay_steps);
+    }
+
+    /// Finds by how much each stage lags, and how long what is sent must be kept for those that hear it.
+    fn find_lags(&mut self) {
+        let mut lags: Vec<u64> = Vec::with_capacity(self.parts.len());
+        for stage in &mut self.stages {
+            let heard = stage.feeds.iter().flat_map(|feed| feed.ports.iter().map(move |port| (port.source, feed)));
+            let lag_behind = |(source, feed): (Source, &FeedPlan)| match source {
+                Source::Part(part, _) => lags.get(part).map_or(0, |lag| lag + 1 + feed.delay_steps),
+                Source::Embedding | Source::Tick => feed.delay_steps,
+            };
+            stage.lag = if self.is_circular { 0 } else { heard.map(lag_behind).min().unwrap_or(0) };
+            lags.resize(stage.parts.end, stage.lag);
+        }
+        for stage in &self.stages {
+            for feed in &stage.feeds {
+                for port in &feed.ports {
+                    let port = match port.source {
+                        Source::Part(part, port) => &mut self.parts[part].ports[port],
+                        Source::Embedding => &mut self.embedding,
+                        Source::Tick => &mut self.tick,
+                    };
+                    port.delay_steps = port.delay_steps.max(feed.delay_steps);
+                    port.hear(stage.lag);
+                }
             }
+        }
+        let with_outputs =
+            self.parts.iter().zip(&lags).filter(|(part, _)| part.ports.iter().any(PortPlan::has_outputs));
+        self.output_lag = with_outputs.map(|(_, &lag)| lag).min().unwrap_or(0);
+        self.longest_lag = lags.into_iter().max().unwrap_or(0);
+        for port in self.parts.iter_mut().flat_map(|part| &mut part.ports).filter(|port| port.has_outputs()) {
+            port.hear(self.output_lag);
         }
     }
 

@@ -36,11 +36,11 @@ struct Team {
     n_done: AtomicUsize,
 }
 
-/// Runs `n_phases` one after the other, each on up to `n_threads`; `after` sees to what comes after each.
+/// Runs `n_phases` one after the other, each on up to `n_threads`.
 ///
 /// A thread takes first what it took in phases of as many items before: item `i` if it is the thread number `i`, modulo
 /// `n_threads`.
-pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize, mut after: impl FnMut(usize)) {
+pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize) {
     let most_items = (0..n_phases).map(|phase| phases.n_items(phase)).max().unwrap_or(0);
     let team = Team {
         n_threads,
@@ -49,7 +49,7 @@ pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize, mut a
         n_done: AtomicUsize::new(0),
     };
     if n_threads <= 1 {
-        return team.lead(phases, n_phases, &mut after);
+        return team.lead(phases, n_phases);
     }
     rayon::in_place_scope(|scope| {
         for thread in 1..n_threads {
@@ -57,12 +57,12 @@ pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize, mut a
             scope.spawn(move |_| team.help(phases, thread));
         }
         let _over = Closing(&team);
-        team.lead(phases, n_phases, &mut after);
+        team.lead(phases, n_phases);
     });
 }
 
 impl Team {
-    fn lead(&self, phases: &impl Phases, n_phases: usize, after: &mut impl FnMut(usize)) {
+    fn lead(&self, phases: &impl Phases, n_phases: usize) {
         let mut hand = Hand::default();
         for phase in 0..n_phases {
             let n_items = phases.n_items(phase);
@@ -79,7 +79,6 @@ impl Team {
             } else {
                 (0..n_items).for_each(|item| phases.work(phase, item));
             }
-            after(phase);
         }
     }
 
@@ -200,12 +199,10 @@ mod tests {
 
     fn check(n_threads: usize) {
         let triangle = Triangle { done: (0..500).map(|_| AtomicUsize::new(0)).collect() };
-        let mut n_phases = 0;
-        run(&triangle, 500, n_threads, |phase| {
-            assert_eq!((phase, triangle.done[phase].load(Ordering::SeqCst)), (n_phases, triangle.n_items(phase)));
-            n_phases += 1;
-        });
-        assert_eq!(n_phases, 500);
+        run(&triangle, 500, n_threads);
+        for (phase, n_done) in triangle.done.iter().enumerate() {
+            assert_eq!(n_done.load(Ordering::SeqCst), triangle.n_items(phase));
+        }
     }
 
     #[test]
@@ -233,7 +230,7 @@ mod tests {
                 assert!(item != 3, "item {item}");
             }
         }
-        let result = std::panic::catch_unwind(|| run(&Panics, 3, 4, |_| ()));
+        let result = std::panic::catch_unwind(|| run(&Panics, 3, 4));
         assert_eq!(result.unwrap_err().downcast_ref::<String>().map(String::as_str), Some("item 3"));
     }
 }
