@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::kernels::Kernel;
+use super::native::Outputs;
 use super::plan::Piece;
 
 /// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
@@ -37,6 +38,9 @@ pub(super) struct Scratch {
     pub waiting: Vec<(usize, Option<Vec<i32>>)>,
     /// How often each lane has taken each jump that has a bound.
     pub taken: Vec<(usize, Vec<u16>)>,
+    /// Which branches all lanes have taken together, if that is noted.
+    pub path: Option<Vec<bool>>,
+    pub outputs: Outputs,
 }
 
 /// Registers to be read.

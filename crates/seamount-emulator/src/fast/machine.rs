@@ -185,6 +185,11 @@ impl Machine<'_, '_, '_> {
         if let Some(max) = max {
             taking = self.count_jump(*pc, mask.as_deref(), max, taking);
         }
+        match (&taking, &mut self.scratch.path) {
+            (Taking::Some(_), path) => *path = None,
+            (Taking::None | Taking::All, Some(path)) => path.push(matches!(taking, Taking::All)),
+            (Taking::None | Taking::All, None) => {}
+        }
         match taking {
             Taking::None => *pc += 1,
             Taking::All => *pc = target,

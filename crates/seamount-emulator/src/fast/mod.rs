@@ -1,7 +1,8 @@
 //! The fast engine: the reference's integers and counts, many at a time.
 //!
 //! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
-//! what neurons hear, `arrivals.rs` its sums, `part.rs` a part's steps, `machine.rs` its microcode, `outbox.rs` what it sends,
+//! what neurons hear, `arrivals.rs` its sums, `part.rs` a part's steps, `machine.rs` its microcode, `native.rs` and `trace.rs`
+//! the same compiled, `outbox.rs` what it sends,
 //! `counted.rs` all counts, `team.rs` the threads, and `kernels/` the loops that take the time.
 
 mod arrivals;
@@ -12,6 +13,7 @@ mod inputs;
 mod kernels;
 mod lanes;
 mod machine;
+mod native;
 mod outbox;
 mod part;
 mod plan;
@@ -20,6 +22,7 @@ mod range;
 mod sources;
 mod state;
 mod team;
+mod trace;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use super::arrivals::{Arrivals, Arrived, Multiplier};
 use super::feed::{Heard, HostSent, Span, Steps};
 use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
+use super::native::{Known, Way};
 use super::outbox::{Outbox, PartFault, Record, Sent};
 use super::plan::{PartPlan, Plan};
 use super::team::Phases;
@@ -29,6 +30,7 @@ pub(super) struct Part {
     is_quiet: bool,
     pub fault: Option<PartFault>,
     pub records: Vec<Record>,
+    ways: Known,
 }
 
 /// What has been counted in a piece.
@@ -144,6 +146,7 @@ impl Part {
             is_quiet: false,
             fault: None,
             records: Vec::new(),
+            ways: Known::default(),
         }
     }
 
@@ -229,9 +232,28 @@ impl Part {
             records: block.recording.then_some(&mut self.records),
             order: 0,
         };
-        let instructions = &block.plan.bodies[plan.body].body.instructions;
+        let body = &block.plan.bodies[plan.body];
+        let may_compile = kernel.compiles() && !block.recording;
+        let present = if may_compile { self.neurons.present(scratch, arrived) } else { None };
+        let way = present.map_or(Way::NotSimple, |present| self.ways.way(present, &body.ways));
+        scratch.path = match way {
+            Way::Compiled(native) => {
+                if let Some(changed) = native.run(&body.body, &mut self.neurons, scratch, &mut outbox, arrived) {
+                    return changed;
+                }
+                None
+            }
+            Way::New => Some(Vec::new()),
+            Way::NotSimple => None,
+        };
+        let is_new = scratch.path.is_some();
         let word = block.plan.word;
-        kernel.run_neurons(&mut self.neurons, instructions, word, scratch, &mut outbox, arrived)
+        let changed =
+            kernel.run_neurons(&mut self.neurons, &body.body.instructions, word, scratch, &mut outbox, arrived);
+        if let Some(present) = present.filter(|_| is_new) {
+            body.learn(block.plan, kernel, present, scratch.path.as_deref());
+        }
+        changed
     }
 }
 

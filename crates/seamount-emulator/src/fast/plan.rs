@@ -18,6 +18,7 @@ use super::counting::{Counting, Interned, PortPlan};
 use super::feed::{FeedPlan, FeedPort};
 use super::inputs::{Feeds, Input, inputs_of};
 use super::kernels::{LANES, Matrix};
+use super::native::Ways;
 use super::quiet::{Quiet, quiet};
 use super::sources::{Origin, Source, Sources, Whereabouts};
 use crate::error::EmulatorError;
@@ -71,6 +72,8 @@ pub(super) struct BodyPlan {
     pub n_registers: usize,
     /// What a neuron does in a step in which all its accumulators are zero, if it is next to nothing.
     pub quiet: Option<Quiet>,
+    /// Those that have been compiled.
+    pub ways: Ways,
 }
 
 /// Parts that may run at the same time, and what they hear.
@@ -143,6 +146,7 @@ impl Plan {
         let bodies = verified.bodies.into_iter().map(|body| BodyPlan {
             quiet: quiet(&body, word),
             n_registers: n_registers(&body),
+            ways: Ways::default(),
             body,
         });
         let levels = sources.levels(&program);

@@ -16,6 +16,8 @@
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(not(target_arch = "x86_64"))]
+mod no_code;
 mod payloads;
 mod portable;
 #[cfg(test)]
@@ -29,7 +31,11 @@ use seamount_microcode::Instr;
 use seamount_microcode::semantics::Word;
 
 pub(super) use self::matrix::{Kind, Matrix};
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use self::no_code::{Code, Verdict};
 pub(super) use self::payloads::{Extent, Payloads};
+#[cfg(target_arch = "x86_64")]
+pub(super) use self::x86::native::{Code, Verdict};
 
 use self::matrix::{Chunk, Shape};
 use self::payloads::Digit;
@@ -37,6 +43,7 @@ use super::arrivals::Arrived;
 use super::lanes::{Neurons, Scratch};
 use super::outbox::Outbox;
 use super::plan::{PartPlan, Plan};
+use super::trace::Trace;
 use crate::events::Events;
 
 /// Lanes of a tile. Neurons are rounded up to as many.
@@ -177,6 +184,16 @@ impl Kernel {
             Self::Avx512 => x86::mul_shr(out, a, b, half, shift, word),
             _ => false,
         }
+    }
+
+    /// Whether it runs traces as machine code.
+    pub(super) fn compiles(self) -> bool {
+        self == Self::Avx512
+    }
+
+    /// Compiles a trace, if it can be.
+    pub(super) fn compile(self, trace: &Trace, word: Word, payload_bits: u32) -> Option<Code> {
+        self.compiles().then(|| Code::new(trace, word.bits(), payload_bits)).flatten()
     }
 
     /// Gives what arrives at a part in a row to its neurons.

@@ -4,6 +4,7 @@
 
 mod avx2;
 mod avx512;
+pub(in crate::fast) mod native;
 
 use std::ops::Range;
 
