@@ -50,7 +50,7 @@ use crate::reference::steps_to_drain;
 
 /// Tokens of a stream that go through a stage in one block of steps. More would share each read of a weight still better,
 /// but what they send must be kept until the block is over.
-const BLOCK_TOKENS: usize = 32;
+const BLOCK_TOKENS: usize = 48;
 
 /// A program in the middle of a run of some streams.
 #[derive(Clone, Debug)]
