@@ -48,9 +48,12 @@ use crate::image::index;
 use crate::observer::{Observer, Site};
 use crate::reference::steps_to_drain;
 
-/// Tokens of a stream that go through a stage in one block of steps. More would share each read of a weight still better,
-/// but what they send must be kept until the block is over.
+/// Tokens that go through a stage in one block of steps. More would share each read of a weight still better, but what they
+/// send must be kept until the block is over.
 const BLOCK_TOKENS: usize = 48;
+
+/// As many at least are of one stream: a stream's block costs something by itself.
+const STREAM_TOKENS: usize = 16;
 
 /// A program in the middle of a run of some streams.
 #[derive(Clone, Debug)]
@@ -249,11 +252,13 @@ impl Fast {
     fn send(&mut self, rest: &mut [&[Option<u32>]], is_first: bool, lags: bool) -> Vec<Steps> {
         let Self { plan, streams, host, .. } = self;
         let latency_steps = u64::from(plan.program.host.latency_steps);
+        let n_running = rest.iter().filter(|rest| !rest.is_empty()).count();
+        let most = (BLOCK_TOKENS / n_running.max(1)).max(STREAM_TOKENS);
         let mut steps = Vec::with_capacity(rest.len());
         for ((stream, sent), rest) in streams.iter_mut().zip(host).zip(rest) {
             let (first, run_end) = (stream.step, stream.step + rest.len() as u64);
             let n_on_their_way = stream.due.partition_point(|&due| due + 1 < first + latency_steps);
-            let (inputs, later) = rest.split_at(plan.steps_of_block(n_on_their_way, rest));
+            let (inputs, later) = rest.split_at(plan.steps_of_block(n_on_their_way, rest, most));
             *rest = later;
             for (step, token) in (first..).zip(inputs) {
                 let Some(token) = *token else { continue };
@@ -361,15 +366,16 @@ impl Fast {
 }
 
 impl Plan {
-    /// In how many steps the host sends in one block, to a stream of whose tokens some are on their way.
-    fn steps_of_block(&self, n_on_their_way: usize, inputs: &[Option<u32>]) -> usize {
+    /// In how many steps the host sends in one block, to a stream of whose tokens some are on their way. Either no more tokens
+    /// than `most` are on their way then, or there are no more steps.
+    fn steps_of_block(&self, n_on_their_way: usize, inputs: &[Option<u32>], most: usize) -> usize {
         if self.is_circular {
             return inputs.len().min(1);
         }
         let mut n_tokens = n_on_their_way;
         let fits = inputs.iter().enumerate().take_while(|&(step, token)| {
             n_tokens += usize::from(token.is_some());
-            n_tokens <= BLOCK_TOKENS || step < BLOCK_TOKENS
+            n_tokens <= most || step < most
         });
         fits.count()
     }
