@@ -127,6 +127,7 @@ impl Native {
     /// Runs the neurons as [`Neurons::run`] does, where none leaves the way.
     pub(super) fn run(
         &self,
+        kernel: Kernel,
         body: &Body,
         neurons: &mut Neurons,
         scratch: &mut Scratch,
@@ -169,7 +170,7 @@ impl Native {
             }
         }
         for (spike, payloads) in trace.spikes.iter().zip(&scratch.outputs.arrays[trace.written.len()..]) {
-            outbox.spike(spike.port, payloads, None, spike.pc);
+            kernel.spike(outbox, spike.port, payloads, spike.pc);
         }
         Some(changed)
     }

@@ -81,6 +81,12 @@ pub(super) struct Outbox<'p> {
 }
 
 impl Outbox<'_> {
+    /// `SPIKE` of all lanes.
+    #[inline(always)]
+    pub(super) fn spike_of_all(&mut self, port: PortId, payloads: &[i32], pc: usize) {
+        self.spike(port, payloads, None, pc);
+    }
+
     /// `SPIKE` of all lanes that run.
     #[inline(always)]
     pub(super) fn spike(&mut self, port: PortId, values: &[i32], mask: Option<&[i32]>, pc: usize) {

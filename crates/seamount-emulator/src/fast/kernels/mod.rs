@@ -27,7 +27,7 @@ mod x86;
 
 use std::ops::Range;
 
-use seamount_microcode::Instr;
+use seamount_microcode::{Instr, PortId};
 use seamount_microcode::semantics::Word;
 
 pub(super) use self::matrix::{Kind, Matrix};
@@ -210,6 +210,15 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512 => x86::receive(self, neurons, plan, part, arrived, scratch, events),
             _ => neurons.receive(plan, part, arrived, scratch, events),
+        }
+    }
+
+    /// `SPIKE` of all lanes.
+    pub(super) fn spike(self, outbox: &mut Outbox<'_>, port: PortId, payloads: &[i32], pc: usize) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 | Self::Avx512 => x86::spike(self, outbox, port, payloads, pc),
+            _ => outbox.spike_of_all(port, payloads, pc),
         }
     }
 

@@ -8,7 +8,7 @@ pub(in crate::fast) mod native;
 
 use std::ops::Range;
 
-use seamount_microcode::Instr;
+use seamount_microcode::{Instr, PortId};
 use seamount_microcode::semantics::Word;
 
 use super::matrix::{Chunk, Matrix, Shape};
@@ -79,6 +79,10 @@ compiled_for_each! {
         outbox: &mut Outbox<'_>,
         arrived: Option<Arrived<'_>>
     ) -> bool = Neurons::run
+}
+
+compiled_for_each! {
+    fn spike(outbox: &mut Outbox<'_>, port: PortId, payloads: &[i32], pc: usize) = Outbox::spike_of_all
 }
 
 /// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
