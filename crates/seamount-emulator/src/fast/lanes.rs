@@ -12,7 +12,8 @@ use super::plan::Piece;
 /// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
 #[derive(Clone, Debug)]
 pub(super) struct Neurons {
-    /// Streams share those that none of them has written yet: parameters.
+    /// Streams share those that none of them has written yet: parameters. A slot that holds zeros may have no lanes, so that
+    /// what waits for a step or two does so in memory that has just been used.
     pub slots: Vec<Arc<Vec<i32>>>,
     pub accumulators: Vec<Vec<i32>>,
     /// Whether an accumulator may hold anything but zeros. What has arrived in this step may still be elsewhere.
@@ -62,6 +63,13 @@ impl Neurons {
             accumulators: vec![vec![0; n_lanes]; n_accumulators],
             is_charged: vec![false; n_accumulators],
             is_zero: vec![true; n_slots],
+        }
+    }
+
+    /// Gives all slots their lanes.
+    pub(super) fn fill_in(&mut self, n_lanes: usize) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.is_empty()) {
+            Arc::make_mut(slot).resize(n_lanes, 0);
         }
     }
 

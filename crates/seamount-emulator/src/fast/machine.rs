@@ -42,6 +42,7 @@ impl Neurons {
         arrived: Option<Arrived<'_>>,
     ) -> bool {
         scratch.resize(outbox.plan.n_lanes);
+        self.fill_in(outbox.plan.n_lanes);
         if arrived.is_none() {
             scratch.is_waiting.fill(false);
         }

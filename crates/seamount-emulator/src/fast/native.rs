@@ -51,8 +51,12 @@ pub(super) struct Native {
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     arrays: Vec<Vec<i32>>,
+    /// Taken from slots that hold zeros.
+    spare: Vec<Vec<i32>>,
+    zeros: Vec<i32>,
     lost: Vec<u16>,
-    zeros: Vec<bool>,
+    /// By slot that is written, whether it holds zeros then.
+    are_zero: Vec<bool>,
 }
 
 /// What is known of the way that neurons will take.
@@ -72,6 +76,22 @@ impl Effects for Unseen {
     }
 
     fn probe(&mut self, _: ProbeId, _: i32) {}
+}
+
+impl Outputs {
+    /// Makes room for so many arrays.
+    fn prepare(&mut self, n_arrays: usize, n_lanes: usize) {
+        let Self { arrays, spare, zeros, lost, are_zero: _ } = self;
+        arrays.resize_with(n_arrays.max(arrays.len()), Vec::new);
+        for lanes in &mut arrays[..n_arrays] {
+            if lanes.is_empty() {
+                *lanes = spare.pop().unwrap_or_default();
+            }
+            lanes.resize(n_lanes, 0);
+        }
+        zeros.resize(n_lanes, 0);
+        lost.resize(n_lanes / LANES, 0);
+    }
 }
 
 impl Known {
@@ -140,18 +160,13 @@ impl Native {
             return None;
         }
         let n_lanes = outbox.plan.n_lanes;
-        let Outputs { arrays, lost, .. } = &mut scratch.outputs;
-        let n_outputs = trace.written.len() + trace.spikes.len();
-        if arrays.len() < n_outputs {
-            arrays.resize_with(n_outputs, Vec::new);
-        }
-        let arrays = &mut arrays[..n_outputs];
-        arrays.iter_mut().for_each(|lanes| lanes.resize(n_lanes, 0));
-        lost.resize(n_lanes / LANES, 0);
+        scratch.outputs.prepare(trace.written.len() + trace.spikes.len(), n_lanes);
+        let Outputs { arrays, zeros, lost, .. } = &mut scratch.outputs;
         let sums = |acc: usize| arrived.map_or(&[][..], |arrived| arrived.sums(acc, n_lanes));
-        let slots = trace.read.iter().map(|&slot| neurons.slots[slot].as_slice());
+        let lanes = |&slot: &usize| if neurons.is_zero[slot] { &*zeros } else { &*neurons.slots[slot] };
+        let slots = trace.read.iter().map(|slot| lanes(slot).as_slice());
         let inputs: Vec<&[i32]> = trace.sums.iter().map(|&acc| sums(acc)).chain(slots).collect();
-        match code.run(&inputs, arrays, lost) {
+        match code.run(&inputs, &mut arrays[..trace.written.len() + trace.spikes.len()], lost) {
             Verdict::Exact => {}
             Verdict::Saturated => self.count_saturations(body, neurons, lost, outbox, sums)?,
             Verdict::Left => {
@@ -177,18 +192,28 @@ impl Native {
 
     /// Puts what was written in the slots; whether that has changed any, if it is asked.
     fn keep(&self, neurons: &mut Neurons, outputs: &mut Outputs, is_asked: bool) -> bool {
-        let Outputs { arrays, zeros, .. } = outputs;
-        zeros.clear();
-        zeros.extend(self.trace.written.iter().map(|written| match written.zero {
+        let Outputs { arrays, spare, are_zero, .. } = outputs;
+        are_zero.clear();
+        are_zero.extend(self.trace.written.iter().map(|written| match written.zero {
             Zero::Yes => true,
             Zero::Unknown => false,
             Zero::AsSlot(slot) => neurons.is_zero[slot],
         }));
         let mut changed = false;
-        for ((written, lanes), &is_zero) in self.trace.written.iter().zip(arrays).zip(&*zeros) {
+        for ((written, lanes), &is_zero) in self.trace.written.iter().zip(arrays).zip(&*are_zero) {
             let (slot, was_zero) = (&mut neurons.slots[written.slot], &mut neurons.is_zero[written.slot]);
-            changed |= is_asked && !(is_zero && *was_zero) && lanes != &**slot;
-            std::mem::swap(lanes, Arc::make_mut(slot));
+            changed |= is_asked
+                && match (*was_zero, is_zero) {
+                    (true, true) => false,
+                    (true, false) => lanes.iter().any(|&lane| lane != 0),
+                    (false, _) => lanes != &**slot,
+                };
+            let slot = Arc::make_mut(slot);
+            if !is_zero {
+                std::mem::swap(lanes, slot);
+            } else if !slot.is_empty() {
+                spare.push(std::mem::take(slot));
+            }
             *was_zero = is_zero;
         }
         changed
@@ -213,7 +238,8 @@ impl Native {
         let mut registers = neuron::Scratch::new();
         for (piece, events) in outbox.plan.pieces.iter().zip(&mut *outbox.events) {
             for lane in piece.lanes().filter(|&lane| pairs(lost[lane / LANES]) >> (lane % LANES) & 1 == 1) {
-                let mut slots: Vec<i32> = neurons.slots.iter().map(|slot| slot[lane]).collect();
+                let mut slots: Vec<i32> =
+                    neurons.slots.iter().map(|slot| slot.get(lane).copied().unwrap_or(0)).collect();
                 let mut accumulators = vec![0; n_accumulators];
                 self.trace.sums.iter().for_each(|&acc| accumulators[acc] = sums(acc)[lane]);
                 let mut counted = Events::default();

@@ -238,7 +238,8 @@ impl Part {
         let way = present.map_or(Way::NotSimple, |present| self.ways.way(present, &body.ways));
         scratch.path = match way {
             Way::Compiled(native) => {
-                if let Some(changed) = native.run(kernel, &body.body, &mut self.neurons, scratch, &mut outbox, arrived) {
+                if let Some(changed) = native.run(kernel, &body.body, &mut self.neurons, scratch, &mut outbox, arrived)
+                {
                     return changed;
                 }
                 None

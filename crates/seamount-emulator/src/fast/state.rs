@@ -18,7 +18,12 @@ impl Fast {
         let pieces = parts.flat_map(|(plan, part)| plan.pieces.iter().map(move |piece| (piece, part)));
         let mut pieces: Vec<_> = pieces.filter(|(piece, _)| (piece.core, piece.slice) == (core, slice)).collect();
         pieces.sort_by_key(|(piece, _)| piece.first_in_slice);
-        pieces.iter().flat_map(|(piece, part)| &part[0].neurons.slots[slot][piece.lanes()]).copied().collect()
+        let values = pieces.iter().map(|(piece, part)| {
+            // A slot that holds zeros may have no lanes.
+            let lanes = part[0].neurons.slots[slot].get(piece.lanes());
+            lanes.map_or_else(|| vec![0; piece.n_neurons], <[i32]>::to_vec)
+        });
+        values.flatten().collect()
     }
 
     /// What a stream remembers.
@@ -166,6 +171,10 @@ fn copy<L: AsRef<[i32]>>(piece: &Piece, lanes: impl ExactSizeIterator<Item = L>,
     let n_values = lanes.len();
     for (at, lanes) in lanes.enumerate() {
         let values = slice.iter_mut().skip(piece.first_in_slice * n_values + at).step_by(n_values);
-        values.zip(&lanes.as_ref()[piece.lanes()]).for_each(|(value, lane)| *value = *lane);
+        // A slot that holds zeros may have no lanes.
+        match lanes.as_ref().get(piece.lanes()) {
+            Some(lanes) => values.zip(lanes).for_each(|(value, lane)| *value = *lane),
+            None => values.take(piece.n_neurons).for_each(|value| *value = 0),
+        }
     }
 }

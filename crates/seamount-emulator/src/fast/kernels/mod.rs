@@ -27,8 +27,8 @@ mod x86;
 
 use std::ops::Range;
 
-use seamount_microcode::{Instr, PortId};
 use seamount_microcode::semantics::Word;
+use seamount_microcode::{Instr, PortId};
 
 pub(super) use self::matrix::{Kind, Matrix};
 #[cfg(not(target_arch = "x86_64"))]

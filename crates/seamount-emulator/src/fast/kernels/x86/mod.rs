@@ -8,8 +8,8 @@ pub(in crate::fast) mod native;
 
 use std::ops::Range;
 
-use seamount_microcode::{Instr, PortId};
 use seamount_microcode::semantics::Word;
+use seamount_microcode::{Instr, PortId};
 
 use super::matrix::{Chunk, Matrix, Shape};
 use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add, portable};
