@@ -8,7 +8,7 @@ use super::inputs::{Input, Synapses};
 use super::kernels::{Kernel, Matrix, Panel, Payloads, Target};
 use super::lanes::{Neurons, Scratch};
 use super::plan::{PartPlan, Plan};
-use crate::events::Events;
+use super::tally::StepCounts;
 
 /// Sums for the accumulators of a part.
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ impl Neurons {
         part: &PartPlan,
         arrived: Arrived<'_>,
         scratch: &mut Scratch,
-        events: &mut [Events],
+        counted: &mut StepCounts,
     ) {
         let accumulators = self.accumulators.iter_mut().zip(&mut self.is_charged);
         scratch.is_waiting.clear();
@@ -170,9 +170,9 @@ impl Neurons {
             }
             *is_charged = true;
             if sums.is_wide {
-                add(values, |lane| sums.wide[lanes.start + lane], plan, part, events);
+                add(values, |lane| sums.wide[lanes.start + lane], plan, part, counted);
             } else {
-                add(values, |lane| sums.narrow[lanes.start + lane].into(), plan, part, events);
+                add(values, |lane| sums.narrow[lanes.start + lane].into(), plan, part, counted);
             }
         }
     }
@@ -264,8 +264,9 @@ fn all_fit(sums: &[i32], word: Word) -> bool {
 }
 
 /// Adds sums to accumulators, and counts those that overflow.
-fn add(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartPlan, events: &mut [Events]) {
-    for (piece, events) in part.pieces.iter().zip(events) {
+fn add(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartPlan, counted: &mut StepCounts) {
+    for (at, piece) in part.pieces.iter().enumerate() {
+        let mut n_overflows = 0;
         for lane in piece.lanes() {
             let exact = i64::from(values[lane]) + sum(lane);
             let outcome = match plan.overflow {
@@ -273,7 +274,10 @@ fn add(values: &mut [i32], sum: impl Fn(usize) -> i64, plan: &Plan, part: &PartP
                 Overflow::Wrap => plan.accumulator.wrap(exact),
             };
             values[lane] = outcome.value;
-            events.accumulator_overflows += u64::from(outcome.saturated);
+            n_overflows += u64::from(outcome.saturated);
+        }
+        if n_overflows > 0 {
+            counted.share.of_pieces(part.pieces.len())[at].accumulator_overflows += n_overflows;
         }
         let last = values[piece.lanes().end - 1];
         values[piece.spare_lanes()].fill(last);

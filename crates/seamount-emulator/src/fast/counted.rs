@@ -2,7 +2,7 @@
 
 use super::Fast;
 use super::counting::PortPlan;
-use super::outbox::Tally;
+use super::tally::Tally;
 use crate::events::Events;
 
 /// All counts of a stream.
@@ -57,10 +57,10 @@ impl Fast {
         let mut arrived = vec![(0, 0); plan.synaptic_ops.len()];
         let mut arrive = |port: &PortPlan, tally: &Tally, lag: u64| {
             for (at, class) in port.classes.iter().enumerate() {
-                let sent = |lag| last_step.checked_sub(lag).map_or(0, |step| tally.in_step(step, at));
+                let sent = |lag| last_step.checked_sub(lag).map_or(0, |step| tally.in_step(step, at).n_sent);
                 let on_their_way = if lag == 0 { 0 } else { sent(lag - 1) };
                 let (all, last) = &mut arrived[class.synaptic_ops];
-                *all += tally.total(at) - on_their_way;
+                *all += tally.all(at).n_sent - on_their_way;
                 *last += sent(lag);
             }
         };
@@ -68,10 +68,17 @@ impl Fast {
         arrive(&plan.tick, &host[stream].tick.tally, 0);
         for (part_plan, part) in plan.parts.iter().zip(parts) {
             let part = &part[stream];
-            for (piece, counts) in part_plan.pieces.iter().zip(&part.counts) {
-                counted.events[piece.core] += counts.events;
-                if part.last_step == last_step {
-                    counted.step_events[piece.core] += counts.last_events;
+            for (at, piece) in part_plan.pieces.iter().enumerate() {
+                counted.events[piece.core] += part.counts.all.events(part_plan, at);
+                if part.counts.last_step == last_step {
+                    counted.step_events[piece.core] += part.counts.last.events(part_plan, at);
+                }
+            }
+            for (port, sent) in part_plan.ports.iter().zip(&part.sent) {
+                for (at, class) in port.classes.iter().enumerate() {
+                    let core = part_plan.pieces[class.piece].core;
+                    counted.events[core] += class.events(sent.tally.all(at));
+                    counted.step_events[core] += class.events(sent.tally.in_step(last_step, at));
                 }
             }
             part_plan.ports.iter().zip(&part.sent).for_each(|(port, sent)| arrive(port, &sent.tally, 1));

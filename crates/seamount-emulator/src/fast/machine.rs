@@ -115,9 +115,7 @@ impl Machine<'_, '_, '_> {
         for accumulator in 0..self.scratch.is_waiting.len() {
             self.put_in_accumulator(accumulator);
         }
-        for (piece, events) in self.outbox.plan.pieces.iter().zip(&mut *self.outbox.events) {
-            events.instructions += self.n_common * piece.n_neurons as u64;
-        }
+        self.outbox.counted.share.instructions += self.n_common;
         self.changed
     }
 

@@ -21,6 +21,7 @@ mod quiet;
 mod range;
 mod sources;
 mod state;
+mod tally;
 mod team;
 mod trace;
 
@@ -41,6 +42,7 @@ use self::feed::{Heard, HostSent, Steps};
 use self::outbox::{PartFault, Record, Sent, Shown};
 use self::part::{Block, Part};
 use self::plan::{Piece, Plan};
+use self::tally::Spikes;
 use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault};
 use crate::events::Events;
@@ -412,7 +414,8 @@ fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32],
         let n = payloads[class.neurons.clone()].iter().filter(|&&payload| payload != 0).count();
         n_sent += n as u64;
         events.messages += n as u64 * class.n_messages;
-        sent.tally.add(step, port.classes.len(), at, n as u64);
+        let n_zero = class.neurons.len() as u64 - n as u64;
+        sent.tally.add(step, port.classes.len(), at, Spikes { n_sent: n as u64, n_zero });
     }
     events.spikes += n_sent;
     events.zero_payloads += payloads.len() as u64 - n_sent;

@@ -174,9 +174,7 @@ impl Native {
                 return None;
             }
         }
-        for (piece, events) in outbox.plan.pieces.iter().zip(&mut *outbox.events) {
-            events.instructions += trace.n_instructions * piece.n_neurons as u64;
-        }
+        outbox.counted.share.instructions += trace.n_instructions;
         let changed = self.keep(neurons, &mut scratch.outputs, arrived.is_none());
         for (acc, is_waiting) in scratch.is_waiting.iter_mut().enumerate().filter(|_| arrived.is_some()) {
             if std::mem::take(is_waiting) && !trace.sums.contains(&acc) {
@@ -236,7 +234,8 @@ impl Native {
         }
         let n_accumulators = neurons.accumulators.len();
         let mut registers = neuron::Scratch::new();
-        for (piece, events) in outbox.plan.pieces.iter().zip(&mut *outbox.events) {
+        let of_pieces = outbox.counted.share.of_pieces(outbox.plan.pieces.len());
+        for (piece, events) in outbox.plan.pieces.iter().zip(of_pieces) {
             for lane in piece.lanes().filter(|&lane| pairs(lost[lane / LANES]) >> (lane % LANES) & 1 == 1) {
                 let mut slots: Vec<i32> =
                     neurons.slots.iter().map(|slot| slot.get(lane).copied().unwrap_or(0)).collect();

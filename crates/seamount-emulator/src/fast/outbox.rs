@@ -5,6 +5,7 @@ use seamount_microcode::{PortId, ProbeId};
 use super::counting::PortPlan;
 use super::kernels::Extent;
 use super::plan::{Location, PartPlan};
+use super::tally::{Spikes, StepCounts, Tally};
 use crate::error::FaultKind;
 use crate::events::Events;
 
@@ -18,21 +19,6 @@ pub(super) struct Sent {
     /// By row.
     pub extents: Vec<Extent>,
     pub tally: Tally,
-}
-
-/// How many spikes of each class of routes a port has sent.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    totals: Vec<u64>,
-    /// Those of the last steps in which any were sent, of an even and of an odd one.
-    recent: [InStep; 2],
-}
-
-#[derive(Clone, Debug, Default)]
-struct InStep {
-    /// The step's number and one; 0 if there was none.
-    stamp: u64,
-    n_sent: Vec<u64>,
 }
 
 /// A fault of a part.
@@ -72,8 +58,7 @@ pub(super) struct Outbox<'p> {
     /// Whether logits are due.
     pub is_due: bool,
     pub sent: &'p mut [Sent],
-    /// What is counted in the step, by piece.
-    pub events: &'p mut [Events],
+    pub counted: &'p mut StepCounts,
     pub fault: &'p mut Option<PartFault>,
     /// What observers are told, if there are any.
     pub records: Option<&'p mut Vec<Record>>,
@@ -111,15 +96,11 @@ impl Outbox<'_> {
             let lanes = class.neurons.clone();
             let n = count_nonzero(&payloads[lanes.clone()]);
             let n_running = mask.map_or(lanes.len() as u64, |mask| count_nonzero(&mask[lanes]));
-            let events = &mut self.events[class.piece];
-            events.spikes += n;
-            events.zero_payloads += n_running - n;
-            events.messages += n * class.n_messages;
-            events.hops += n * class.hops;
-            events.chip_crossings += n * class.chip_crossings;
+            sent.tally.add(self.step, plan.classes.len(), at, Spikes { n_sent: n, n_zero: n_running - n });
             n_sent += n;
-            sent.tally.add(self.step, plan.classes.len(), at, n);
         }
+        self.counted.has_spiked = true;
+        self.counted.has_sent |= n_sent > 0;
         if n_sent == 0 || !plan.leads_anywhere() {
             return;
         }
@@ -158,7 +139,8 @@ impl Outbox<'_> {
 
     /// Counts the lanes of each piece for which something is true.
     pub(super) fn count(&mut self, what: impl Fn(&mut Events) -> &mut u64, is_so: impl Fn(usize) -> bool) {
-        for (piece, events) in self.plan.pieces.iter().zip(&mut *self.events) {
+        let of_pieces = self.counted.share.of_pieces(self.plan.pieces.len());
+        for (piece, events) in self.plan.pieces.iter().zip(of_pieces) {
             *what(events) += piece.lanes().filter(|&lane| is_so(lane)).count() as u64;
         }
     }
@@ -196,35 +178,6 @@ impl Outbox<'_> {
 fn count_nonzero(payloads: &[i32]) -> u64 {
     let n: u32 = payloads.iter().map(|&payload| u32::from(payload != 0)).sum();
     n.into()
-}
-
-impl Tally {
-    /// Adds spikes of a class, one of `n_classes`. Steps ascend.
-    #[inline(always)]
-    pub(super) fn add(&mut self, step: u64, n_classes: usize, class: usize, n: u64) {
-        if n == 0 {
-            return;
-        }
-        let recent = &mut self.recent[usize::from(step % 2 == 1)];
-        if recent.stamp != step + 1 {
-            recent.stamp = step + 1;
-            recent.n_sent.clear();
-            recent.n_sent.resize(n_classes, 0);
-            self.totals.resize(n_classes, 0);
-        }
-        recent.n_sent[class] += n;
-        self.totals[class] += n;
-    }
-
-    pub(super) fn total(&self, class: usize) -> u64 {
-        self.totals.get(class).copied().unwrap_or(0)
-    }
-
-    /// Those of one of the last two steps.
-    pub(super) fn in_step(&self, step: u64, class: usize) -> u64 {
-        let recent = &self.recent[usize::from(step % 2 == 1)];
-        if recent.stamp == step + 1 { recent.n_sent[class] } else { 0 }
-    }
 }
 
 impl Sent {

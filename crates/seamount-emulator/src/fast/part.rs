@@ -11,8 +11,8 @@ use super::lanes::{self, Neurons};
 use super::native::{Known, Way};
 use super::outbox::{Outbox, PartFault, Record, Sent};
 use super::plan::{PartPlan, Plan};
+use super::tally::{Counts, StepCounts};
 use super::team::Phases;
-use crate::events::Events;
 
 /// A part of one stream.
 #[derive(Clone, Debug)]
@@ -20,26 +20,14 @@ pub(super) struct Part {
     pub neurons: Neurons,
     /// By port.
     pub sent: Vec<Sent>,
-    /// By piece.
-    pub counts: Vec<Counts>,
-    /// The step in which [`Counts::last_events`] were counted.
-    pub last_step: u64,
-    /// What is counted in the present step, by piece.
-    counted: Vec<Events>,
-    /// Whether a step in which nothing arrives changes nothing, and counts [`Counts::quiet`].
+    pub counts: Counts,
+    /// What is counted in the present step.
+    counted: StepCounts,
+    /// Whether a step in which nothing arrives changes nothing, and counts the same.
     is_quiet: bool,
     pub fault: Option<PartFault>,
     pub records: Vec<Record>,
     ways: Known,
-}
-
-/// What has been counted in a piece.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub events: Events,
-    /// In the last step of the last block.
-    pub last_events: Events,
-    quiet: Events,
 }
 
 #[derive(Default)]
@@ -140,27 +128,12 @@ impl Part {
         Self {
             neurons,
             sent: vec![Sent::default(); body.ports.len()],
-            counts: vec![Counts::default(); part.pieces.len()],
-            last_step: 0,
-            counted: vec![Events::default(); part.pieces.len()],
+            counts: Counts::default(),
+            counted: StepCounts::default(),
             is_quiet: false,
             fault: None,
             records: Vec::new(),
             ways: Known::default(),
-        }
-    }
-
-    /// Adds up what was counted in a step, which may be the last of the block.
-    fn charge(&mut self, step: u64, is_last: bool) {
-        for (counts, counted) in self.counts.iter_mut().zip(&mut self.counted) {
-            let counted = std::mem::take(counted);
-            counts.events += counted;
-            if is_last {
-                counts.last_events = counted;
-            }
-        }
-        if is_last {
-            self.last_step = step;
         }
     }
 
@@ -180,29 +153,21 @@ impl Part {
                 && !self.is_quiet
                 && self.neurons.is_quiet(&quiet.zero_slots)
             {
-                for (piece, counts) in plan.pieces.iter().zip(&mut self.counts) {
-                    let instructions = quiet.n_instructions * piece.n_neurons as u64;
-                    counts.quiet = Events { instructions, ..Events::default() };
-                }
+                self.counts.rest_with(quiet.n_instructions);
                 self.is_quiet = true;
             }
             // Observers want to see what a quiet step shows.
             if self.is_quiet && !block.recording {
-                for Counts { events, last_events, quiet } in &mut self.counts {
-                    *events += quiet.times(to - step);
-                    if to == span.end() {
-                        *last_events = *quiet;
-                    }
-                }
-                self.last_step = to - 1;
+                let tallies = self.sent.iter_mut().map(|sent| &mut sent.tally);
+                self.counts.rest(to - step, to - 1, to == span.end(), tallies);
                 return;
             }
             let changed = self.step(block, plan, scratch, span, step, None);
-            self.is_quiet = !changed && self.counted.iter().all(|events| events.spikes == 0);
+            self.is_quiet = !changed && !self.counted.has_sent;
             if self.is_quiet {
-                self.counts.iter_mut().zip(&self.counted).for_each(|(counts, &counted)| counts.quiet = counted);
+                self.counts.rest_as(&self.counted, step);
             }
-            self.charge(step, step + 1 == span.end());
+            self.counts.charge(&mut self.counted, step, step + 1 == span.end());
             step += 1;
         }
     }
@@ -227,7 +192,7 @@ impl Part {
             step,
             is_due: span.due.binary_search(&step).is_ok(),
             sent: &mut self.sent,
-            events: &mut self.counted,
+            counted: &mut self.counted,
             fault: &mut self.fault,
             records: block.recording.then_some(&mut self.records),
             order: 0,
@@ -281,7 +246,7 @@ fn run(
                 if at < span.end() && part.fault.is_none() {
                     part.is_quiet = false;
                     part.step(block, plan, lanes, span, at, Some(arrivals.row(row)));
-                    part.charge(at, at + 1 == span.end());
+                    part.counts.charge(&mut part.counted, at, at + 1 == span.end());
                 }
                 step = (at + 1).min(span.end());
                 row += 1;

@@ -3,8 +3,8 @@
 use itertools::Itertools as _;
 
 use super::counted::Loaded;
-use super::outbox::Tally;
 use super::plan::Piece;
+use super::tally::Tally;
 use super::{Fast, HostSent, Part, embedding, send_from_host};
 use crate::events::Events;
 use crate::image::index;
@@ -67,7 +67,7 @@ impl Fast {
                 }
                 for (at, class) in port_plan.classes.iter().enumerate().filter(|_| text.step > 0) {
                     for &(core, ops) in &plan.synaptic_ops[class.synaptic_ops] {
-                        snapshot.cores[core].arriving_ops += ops * sent.tally.in_step(text.step - 1, at);
+                        snapshot.cores[core].arriving_ops += ops * sent.tally.in_step(text.step - 1, at).n_sent;
                     }
                 }
             }

@@ -43,8 +43,8 @@ use super::arrivals::Arrived;
 use super::lanes::{Neurons, Scratch};
 use super::outbox::Outbox;
 use super::plan::{PartPlan, Plan};
+use super::tally::StepCounts;
 use super::trace::Trace;
-use crate::events::Events;
 
 /// Lanes of a tile. Neurons are rounded up to as many.
 pub(super) const LANES: usize = 16;
@@ -204,12 +204,12 @@ impl Kernel {
         part: &PartPlan,
         arrived: Arrived<'_>,
         scratch: &mut Scratch,
-        events: &mut [Events],
+        counted: &mut StepCounts,
     ) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => x86::receive(self, neurons, plan, part, arrived, scratch, events),
-            _ => neurons.receive(plan, part, arrived, scratch, events),
+            Self::Avx2 | Self::Avx512 => x86::receive(self, neurons, plan, part, arrived, scratch, counted),
+            _ => neurons.receive(plan, part, arrived, scratch, counted),
         }
     }
 

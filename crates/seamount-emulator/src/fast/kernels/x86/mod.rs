@@ -13,11 +13,11 @@ use seamount_microcode::{Instr, PortId};
 
 use super::matrix::{Chunk, Matrix, Shape};
 use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add, portable};
-use crate::events::Events;
 use crate::fast::arrivals::Arrived;
 use crate::fast::lanes::{Neurons, Scratch};
 use crate::fast::outbox::Outbox;
 use crate::fast::plan::{PartPlan, Plan};
+use crate::fast::tally::StepCounts;
 
 /// Compiles a portable kernel for each kind of processor, and calls the one for this processor.
 macro_rules! compiled_for_each {
@@ -66,7 +66,7 @@ compiled_for_each! {
         part: &PartPlan,
         arrived: Arrived<'_>,
         scratch: &mut Scratch,
-        events: &mut [Events]
+        counted: &mut StepCounts
     ) = Neurons::receive
 }
 
