@@ -6,6 +6,7 @@ use std::ops::Range;
 use seamount_program::{Dest, HOST_OUTPUT, Place, Program};
 
 use super::kernels::Extent;
+use super::sent::Sent;
 use super::sources::Sources;
 use crate::image::{distance, index};
 
@@ -19,6 +20,8 @@ pub(super) struct PortPlan {
     pub delay_steps: u64,
     /// The least lag of the stages that hear it.
     pub heard_lag: Option<u64>,
+    /// Whether any of those that hear it need more than what the payloads add up to.
+    pub needs_payloads: bool,
 }
 
 /// Consecutive neurons whose spikes are counted in the same way.
@@ -69,8 +72,14 @@ impl PortPlan {
     }
 
     /// Notes that somebody hears it who lags by some steps.
-    pub(super) fn hear(&mut self, lag: u64) {
+    pub(super) fn hear(&mut self, lag: u64, needs_payloads: bool) {
+        self.needs_payloads |= needs_payloads;
         self.heard_lag = Some(self.heard_lag.map_or(lag, |other| other.min(lag)));
+    }
+
+    /// Forgets what has been heard by all, who have been run up to a step.
+    pub(super) fn forget_heard(&self, sent: &mut Sent, step: u64) {
+        sent.forget_before(step.saturating_sub(self.delay_steps + 1));
     }
 
     /// The extent of what the neurons send.

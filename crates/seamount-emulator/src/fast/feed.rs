@@ -4,9 +4,9 @@ use std::sync::RwLock;
 
 use super::inputs::{Feed, Wanted};
 use super::kernels::{Extent, Kernel, Payloads};
-use super::outbox::Sent;
 use super::part::{NO_PANIC, Part};
 use super::plan::PartPlan;
+use super::sent::Sent;
 use super::sources::{Segment, Source};
 
 /// What is run of a stream in a block: other steps of every stage, as tokens reach a later one in later steps.
@@ -30,6 +30,7 @@ pub(super) struct Steps {
 pub(super) struct Span<'a> {
     pub first: u64,
     pub n: u64,
+    pub run_end: u64,
     /// Steps in which logits are due.
     pub due: &'a [u64],
 }
@@ -80,7 +81,7 @@ impl Steps {
         let lag = if self.lags { lag } else { 0 };
         let reached = |step: u64| step.saturating_add(lag).min(self.run_end);
         let first = if self.is_first { self.first } else { reached(self.first) };
-        Span { first, n: reached(self.end) - first, due: &self.due }
+        Span { first, n: reached(self.end) - first, run_end: self.run_end, due: &self.due }
     }
 }
 
@@ -115,6 +116,13 @@ impl FeedPlan {
             is_one_to_one,
             is_filled: is_one_to_one && n_heard == feed.n_sources,
         }
+    }
+}
+
+impl FeedPlan {
+    /// Whether what a port sends is needed, and not only what it adds up to.
+    pub(super) fn needs_payloads_of(&self, port: &FeedPort) -> bool {
+        self.wanted != Wanted::Sums || !self.is_one_to_one || !port.is_whole
     }
 }
 
@@ -166,7 +174,7 @@ impl Heard {
             let first = rows.len();
             for port in 0..feed.ports.len() {
                 let (sent, lag) = sent(port, stream);
-                let arrivals = sent.steps.iter().map(|step| step + lag);
+                let arrivals = sent.steps().map(|step| step + lag);
                 let arrivals = arrivals.filter(|step| (span.first..span.end()).contains(step));
                 rows.extend(arrivals.map(|step| (stream, step)));
             }

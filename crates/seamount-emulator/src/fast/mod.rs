@@ -2,8 +2,8 @@
 //!
 //! [`Fast`] runs some steps of several streams, each a text of its own. `plan.rs` is what it knows of a program, `feed.rs`
 //! what neurons hear, `arrivals.rs` its sums, `part.rs` a part's steps, `machine.rs` its microcode, `native.rs` and `trace.rs`
-//! the same compiled, `outbox.rs` what it sends,
-//! `counted.rs` all counts, `team.rs` the threads, and `kernels/` the loops that take the time.
+//! the same compiled, `outbox.rs` and `sent.rs` what it sends,
+//! `tally.rs` and `counted.rs` all counts, `team.rs` the threads, and `kernels/` the loops that take the time.
 
 mod arrivals;
 mod counted;
@@ -19,6 +19,7 @@ mod part;
 mod plan;
 mod quiet;
 mod range;
+mod sent;
 mod sources;
 mod state;
 mod tally;
@@ -39,9 +40,10 @@ pub(crate) use self::plan::most_sent;
 use self::counted::{Counted, Loaded};
 use self::counting::PortPlan;
 use self::feed::{Heard, HostSent, Steps};
-use self::outbox::{PartFault, Record, Sent, Shown};
+use self::outbox::{PartFault, Record, Shown};
 use self::part::{Block, Part};
 use self::plan::{Piece, Plan};
+use self::sent::Sent;
 use self::tally::Spikes;
 use crate::emulate::Keep;
 use crate::error::{EmulatorError, Fault};
@@ -315,23 +317,13 @@ impl Fast {
         }
     }
 
-    /// Forgets what has been heard by all.
+    /// Forgets what all have heard of the host; parts do the same when they run again.
     fn forget(&mut self, steps: &[Steps]) {
-        let Self { plan, parts, host, .. } = self;
-        let forget = |sent: &mut Sent, port: &PortPlan, steps: &Steps| {
-            let heard = steps.of(port.heard_lag.unwrap_or(0)).end();
-            sent.forget_before(heard.saturating_sub(port.delay_steps + 1));
-        };
-        for (part_plan, part) in plan.parts.iter().zip(parts) {
-            for (part, steps) in part.iter_mut().zip(steps) {
-                for (sent, port) in part.sent.iter_mut().zip(&part_plan.ports) {
-                    forget(sent, port, steps);
-                }
-            }
-        }
+        let Self { plan, host, .. } = self;
         for (host, steps) in host.iter_mut().zip(steps) {
-            forget(&mut host.embedding, &plan.embedding, steps);
-            forget(&mut host.tick, &plan.tick, steps);
+            for (port, sent) in [(&plan.embedding, &mut host.embedding), (&plan.tick, &mut host.tick)] {
+                port.forget_heard(sent, steps.of(port.heard_lag.unwrap_or(0)).end());
+            }
             let delay_steps = plan.embedding.delay_steps.max(plan.tick.delay_steps);
             host.tokens.retain(|&(step, _)| step + delay_steps >= steps.end);
         }
@@ -419,7 +411,5 @@ fn send_from_host(port: &PortPlan, sent: &mut Sent, step: u64, payloads: &[i32],
     }
     events.spikes += n_sent;
     events.zero_payloads += payloads.len() as u64 - n_sent;
-    sent.steps.push(step);
-    sent.payloads.extend_from_slice(payloads);
-    sent.extents.push(port.extent(payloads));
+    sent.push(step, payloads, port.extent(payloads), true);
 }

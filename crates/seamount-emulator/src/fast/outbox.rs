@@ -2,24 +2,12 @@
 
 use seamount_microcode::{PortId, ProbeId};
 
-use super::counting::PortPlan;
 use super::kernels::Extent;
 use super::plan::{Location, PartPlan};
-use super::tally::{Spikes, StepCounts, Tally};
+use super::sent::Sent;
+use super::tally::{Spikes, StepCounts};
 use crate::error::FaultKind;
 use crate::events::Events;
-
-/// What one port of a part has sent to one stream, one row for each step in which anything was sent.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sent {
-    /// The step of each row, ascending.
-    pub steps: Vec<u64>,
-    /// Payloads, zero where nothing was sent, `[row][lane]`; those of lanes that are nobody's mean nothing.
-    pub payloads: Vec<i32>,
-    /// By row.
-    pub extents: Vec<Extent>,
-    pub tally: Tally,
-}
 
 /// A fault of a part.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +43,8 @@ pub(super) struct Outbox<'p> {
     pub plan: &'p PartPlan,
     pub payload_bits: u32,
     pub step: u64,
+    /// Where the run ends.
+    pub run_end: u64,
     /// Whether logits are due.
     pub is_due: bool,
     pub sent: &'p mut [Sent],
@@ -84,37 +74,31 @@ impl Outbox<'_> {
             }
         };
         let plan = &self.plan.ports[port.index()];
-        self.check(plan, payloads, pc);
+        let sent = &mut self.sent[port.index()];
+        let mut n_sent = 0;
+        let mut extent = Extent::default();
+        for (at, class) in plan.classes.iter().enumerate() {
+            let lanes = class.neurons.clone();
+            let (of_class, n) = Extent::counted(&payloads[lanes.clone()]);
+            let n_running = mask.map_or(lanes.len() as u64, |mask| Extent::counted(&mask[lanes]).1);
+            sent.tally.add(self.step, plan.classes.len(), at, Spikes { n_sent: n, n_zero: n_running - n });
+            n_sent += n;
+            extent = extent.and(of_class);
+        }
+        self.counted.has_spiked = true;
+        if n_sent == 0 {
+            return;
+        }
+        self.counted.has_sent = true;
+        if plan.leads_anywhere() && !sent.add(self.step, payloads, |sums| plan.extent(sums)) {
+            let may_be_on_its_way = self.step + plan.delay_steps + 1 >= self.run_end;
+            sent.push(self.step, payloads, extent, plan.needs_payloads || may_be_on_its_way);
+        }
+        self.check(extent, port, payloads, pc);
         if self.records.is_some() {
             let shown = payloads.iter().map(|&payload| (payload != 0).then_some(Shown::Spike(port, payload)));
             self.record(shown);
         }
-        let sent = &mut self.sent[port.index()];
-        let is_first = sent.steps.last() != Some(&self.step);
-        let mut n_sent = 0;
-        for (at, class) in plan.classes.iter().enumerate() {
-            let lanes = class.neurons.clone();
-            let n = count_nonzero(&payloads[lanes.clone()]);
-            let n_running = mask.map_or(lanes.len() as u64, |mask| count_nonzero(&mask[lanes]));
-            sent.tally.add(self.step, plan.classes.len(), at, Spikes { n_sent: n, n_zero: n_running - n });
-            n_sent += n;
-        }
-        self.counted.has_spiked = true;
-        self.counted.has_sent |= n_sent > 0;
-        if n_sent == 0 || !plan.leads_anywhere() {
-            return;
-        }
-        if is_first {
-            sent.steps.push(self.step);
-            sent.payloads.extend_from_slice(payloads);
-        } else {
-            // A second message on the same axon is the same to the sums as one with the sum of the payloads.
-            let row = sent.payloads.len() - payloads.len();
-            sent.payloads[row..].iter_mut().zip(payloads).for_each(|(sum, payload)| *sum += payload);
-            sent.extents.pop();
-        }
-        let row = sent.payloads.len() - payloads.len();
-        sent.extents.push(plan.extent(&sent.payloads[row..]));
     }
 
     /// `PROBE` of all lanes that run.
@@ -146,13 +130,11 @@ impl Outbox<'_> {
     }
 
     /// Looks for payloads that are too wide, and for outputs when none are due.
-    #[inline(always)]
-    fn check(&mut self, plan: &PortPlan, payloads: &[i32], pc: usize) {
-        let bits = self.payload_bits;
+    fn check(&mut self, extent: Extent, port: PortId, payloads: &[i32], pc: usize) {
+        let (plan, bits) = (&self.plan.ports[port.index()], self.payload_bits);
         let beyond = |payload: i32| (payload ^ (payload >> 31)) >> (bits - 1);
-        let any = payloads.iter().fold(0, |any, &payload| any | beyond(payload));
-        let is_stray = !self.is_due && !plan.outputs.is_empty();
-        if any == 0 && !is_stray {
+        let is_stray = !self.is_due && plan.has_outputs();
+        if beyond(extent.least) | beyond(extent.greatest) == 0 && !is_stray {
             return;
         }
         for (lane, &payload) in payloads.iter().enumerate().filter(|&(_, &payload)| payload != 0) {
@@ -171,31 +153,5 @@ impl Outbox<'_> {
         let numbered = shown.enumerate().filter_map(|(lane, what)| Some((lane, what?)));
         let of_neurons = numbered.filter(|&(lane, _)| plan.piece_at(lane).is_some());
         records.extend(of_neurons.map(|(lane, what)| Record { step, lane, order, what }));
-    }
-}
-
-#[inline(always)]
-fn count_nonzero(payloads: &[i32]) -> u64 {
-    let n: u32 = payloads.iter().map(|&payload| u32::from(payload != 0)).sum();
-    n.into()
-}
-
-impl Sent {
-    /// The payloads of a step and their extent, if any were sent.
-    pub(super) fn in_step(&self, step: u64) -> Option<(&[i32], Extent)> {
-        let row = self.steps.binary_search(&step).ok()?;
-        let n_lanes = self.payloads.len() / self.steps.len();
-        Some((&self.payloads[row * n_lanes..][..n_lanes], self.extents[row]))
-    }
-
-    /// Forgets the rows of steps before `step`.
-    pub(super) fn forget_before(&mut self, step: u64) {
-        let n = self.steps.partition_point(|&at| at < step);
-        let n_rows = self.steps.len();
-        if n > 0 {
-            self.payloads.drain(..self.payloads.len() / n_rows * n);
-            self.steps.drain(..n);
-            self.extents.drain(..n);
-        }
     }
 }

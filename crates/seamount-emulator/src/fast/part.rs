@@ -9,8 +9,9 @@ use super::feed::{Heard, HostSent, Span, Steps};
 use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
 use super::native::{Known, Way};
-use super::outbox::{Outbox, PartFault, Record, Sent};
+use super::outbox::{Outbox, PartFault, Record};
 use super::plan::{PartPlan, Plan};
+use super::sent::Sent;
 use super::tally::{Counts, StepCounts};
 use super::team::Phases;
 
@@ -107,6 +108,11 @@ impl Block<'_> {
         let heard = plan.inputs.iter().map(|input| self.heard[stage % 2][input.feed].read().expect(NO_PANIC));
         let heard: Vec<_> = heard.collect();
         let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
+        for (part, steps) in streams.iter_mut().zip(self.steps) {
+            for (sent, port) in part.sent.iter_mut().zip(&plan.ports) {
+                port.forget_heard(sent, steps.of(port.heard_lag.unwrap_or(0)).first);
+            }
+        }
         run(self, plan, &self.plan.parts[plan.next], &heard, &self.spans(stage), &mut streams);
         if streams.iter().any(|part| part.fault.is_some()) {
             self.has_fault.store(true, Ordering::Relaxed);
@@ -190,6 +196,7 @@ impl Part {
             plan,
             payload_bits: block.plan.payload_bits,
             step,
+            run_end: span.run_end,
             is_due: span.due.binary_search(&step).is_ok(),
             sent: &mut self.sent,
             counted: &mut self.counted,

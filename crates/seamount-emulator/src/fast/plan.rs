@@ -274,13 +274,14 @@ impl Plan {
         for stage in &self.stages {
             for feed in &stage.feeds {
                 for port in &feed.ports {
+                    let needs_payloads = feed.needs_payloads_of(port);
                     let port = match port.source {
                         Source::Part(part, port) => &mut self.parts[part].ports[port],
                         Source::Embedding => &mut self.embedding,
                         Source::Tick => &mut self.tick,
                     };
                     port.delay_steps = port.delay_steps.max(feed.delay_steps);
-                    port.hear(stage.lag);
+                    port.hear(stage.lag, needs_payloads);
                 }
             }
         }
@@ -289,7 +290,14 @@ impl Plan {
         self.output_lag = with_outputs.map(|(_, &lag)| lag).min().unwrap_or(0);
         self.longest_lag = lags.into_iter().max().unwrap_or(0);
         for port in self.parts.iter_mut().flat_map(|part| &mut part.ports).filter(|port| port.has_outputs()) {
-            port.hear(self.output_lag);
+            port.hear(self.output_lag, true);
+        }
+        for part in &mut self.parts {
+            let body = &self.bodies[part.body].body;
+            for (at, port) in part.ports.iter_mut().enumerate() {
+                // Messages of a step are added lane by lane.
+                port.needs_payloads |= most_sent(body, at) > 1;
+            }
         }
     }
 

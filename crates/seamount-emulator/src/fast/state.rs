@@ -52,9 +52,8 @@ impl Fast {
                 copy(piece, part.neurons.accumulators.iter(), &mut slice.accumulators);
             }
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
-                for (row, &step) in sent.steps.iter().enumerate().filter(|&(_, &step)| step < text.step) {
+                for (step, payloads) in sent.kept().filter(|&(step, _)| step < text.step) {
                     let age = text.step - 1 - step;
-                    let payloads = &sent.payloads[row * part_plan.n_lanes..][..part_plan.n_lanes];
                     for piece in &part_plan.pieces {
                         let sources = source(self, &first_sources, piece, port)..;
                         let payloads = sources.zip(&payloads[piece.lanes()]).filter(|&(_, &payload)| payload != 0);
@@ -124,18 +123,15 @@ impl Fast {
                         piece.lanes().contains(&lane).then_some((step, lane, payload))
                     })
                 });
-                for (step, lane, payload) in spikes.sorted() {
-                    if sent.steps.last() != Some(&step) {
-                        sent.steps.push(step);
-                        sent.payloads.resize(sent.payloads.len() + part_plan.n_lanes, 0);
+                let in_order = spikes.sorted();
+                for (step, spikes) in &in_order.chunk_by(|&(step, ..)| step) {
+                    let mut payloads = vec![0; part_plan.n_lanes];
+                    for (_, lane, payload) in spikes {
+                        let payload = i32::try_from(payload);
+                        payloads[lane] = payload.expect("invariant: this engine's programs send sums of 32 bits");
                     }
-                    let row = sent.payloads.len() - part_plan.n_lanes;
-                    let payload = i32::try_from(payload);
-                    sent.payloads[row + lane] =
-                        payload.expect("invariant: this engine's programs send sums of 32 bits");
+                    sent.push(step, &payloads, part_plan.ports[port].extent(&payloads), true);
                 }
-                let rows = sent.payloads.chunks_exact(part_plan.n_lanes);
-                sent.extents = rows.map(|row| part_plan.ports[port].extent(row)).collect();
             }
         }
         for (streams, part) in self.parts.iter_mut().zip(restored) {

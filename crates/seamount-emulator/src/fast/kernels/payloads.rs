@@ -45,13 +45,21 @@ pub(super) struct Digit {
 impl Extent {
     #[inline(always)]
     pub(crate) fn of(values: &[i32]) -> Self {
+        Self::counted(values).0
+    }
+
+    /// The same, and how many of the values are not zero.
+    #[inline(always)]
+    pub(crate) fn counted(values: &[i32]) -> (Self, u64) {
         let mut extent = Self::default();
+        let mut n = 0_u32;
         for &value in values {
             extent.sum += i64::from(value);
             extent.least = value.min(extent.least);
             extent.greatest = value.max(extent.greatest);
+            n += u32::from(value != 0);
         }
-        extent
+        (extent, n.into())
     }
 
     /// That of both together.
