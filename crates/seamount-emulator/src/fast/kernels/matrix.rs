@@ -116,15 +116,14 @@ impl Matrix {
         })
     }
 
-    /// The image from a chunk of the first row on, in which four rows of the chunk can be read as long as 16 bytes of the
-    /// last one do not leave it: for how many fours that is true, beside.
-    pub(super) fn from(&self, chunk: Chunk) -> (&[u8], usize) {
+    /// The image from a chunk of the first row on; for how many rows `n_bytes` from the chunk on do not leave it, beside.
+    pub(super) fn from(&self, chunk: Chunk, n_bytes: usize) -> (&[u8], usize) {
         let image = &self.image[chunk.first_byte..];
-        let n_rows = match image.len().checked_sub(CHUNK_BYTES) {
+        let n_rows = match image.len().checked_sub(n_bytes) {
             Some(room) => (room.checked_div(self.stride).unwrap_or(usize::MAX)).saturating_add(1).min(self.n_sources),
             None => 0,
         };
-        (image, n_rows / 4)
+        (image, n_rows)
     }
 
     /// Where the first row is, to be fetched ahead of its use.

@@ -8,15 +8,15 @@
 use std::arch::x86_64::*;
 
 use super::super::matrix::{Chunk, Matrix, Shape};
-use super::super::{LANES, Sums, Tile};
+use super::super::{CHUNK_BYTES, LANES, Payloads, Sums, Target, Tile, add};
 
 /// Makes the tiles of a chunk.
 #[target_feature(enable = "avx2")]
 pub(super) fn make_tiles(matrix: &Matrix, chunk: Chunk, tiles: &mut [Tile]) {
-    let (image, n_whole) = matrix.from(chunk);
+    let (image, n_rows) = matrix.from(chunk, CHUNK_BYTES);
     let flip = _mm_set1_epi32(matrix.kind.flip().cast_signed());
     for (four, tile) in tiles.iter_mut().enumerate() {
-        if four >= n_whole {
+        if four >= n_rows / 4 {
             *tile = matrix.tile(chunk, four);
             continue;
         }
@@ -40,6 +40,19 @@ pub(super) fn make_tiles(matrix: &Matrix, chunk: Chunk, tiles: &mut [Tile]) {
             unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), quarter) };
         }
     }
+}
+
+/// Adds the sums of some digits of payloads, the first of which is `first`, to `out`.
+#[target_feature(enable = "avx2")]
+pub(super) fn add_sums(
+    matrix: &Matrix,
+    payloads: &Payloads,
+    chunk: Chunk,
+    first: usize,
+    sums: &[Sums],
+    out: &mut Target<'_>,
+) {
+    add(matrix, payloads, chunk, first, sums, out);
 }
 
 /// The sums of a panel's tiles × digits, `[sources / 4][sums]`.

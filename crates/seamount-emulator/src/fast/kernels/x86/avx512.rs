@@ -11,7 +11,8 @@ use std::ops::Range;
 use seamount_microcode::semantics::Word;
 
 use super::super::matrix::{Chunk, Matrix, Shape};
-use super::super::{LANES, Sums, Tile};
+use super::super::payloads::Digit;
+use super::super::{CHUNK_BYTES, LANES, Payloads, Sums, Target, Tile};
 
 /// Up to so many digits are multiplied while tiles are made: with four fields of each, sums fill half of the registers.
 const MOST_FUSED: usize = 4;
@@ -19,22 +20,33 @@ const MOST_FUSED: usize = 4;
 /// So many as well, two fields at a time, for which tiles are made twice.
 const FUSED_IN_HALVES: usize = 8;
 
+const VECTOR_BYTES: usize = size_of::<__m512i>();
+
 /// Whether tiles are made anew for `n` digits, and not kept.
 pub(super) fn is_fused(n: usize) -> bool {
     n <= MOST_FUSED || n == FUSED_IN_HALVES
 }
 
-/// Makes the tiles of a chunk, and fetches as many bytes from `ahead` on.
+/// Makes the tiles of a chunk.
 #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
-pub(super) fn make_tiles(matrix: &Matrix, chunk: Chunk, ahead: *const u8, tiles: &mut [Tile]) {
+pub(super) fn make_tiles(matrix: &Matrix, chunk: Chunk, tiles: &mut [Tile]) {
     let rows = Rows::new(matrix, chunk);
-    for (four, out) in tiles.iter_mut().enumerate() {
-        _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(four * size_of::<Tile>()).cast());
-        // SAFETY: the first `n_whole` can be read whole.
-        let tile = if four < rows.n_whole { unsafe { rows.tile(four) } } else { rows.last_tile(four) };
+    if rows.in_pairs { make_tiles_of::<true>(&rows, tiles) } else { make_tiles_of::<false>(&rows, tiles) }
+}
+
+#[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
+#[inline]
+fn make_tiles_of<const PAIRS: bool>(rows: &Rows<'_>, tiles: &mut [Tile]) {
+    let (whole, last) = tiles.split_at_mut(rows.n_whole);
+    for (four, out) in whole.iter_mut().enumerate() {
+        // SAFETY: four is less than `n_whole`, and the caller gives `PAIRS` as `rows` says.
+        let tile = unsafe { rows.tile::<PAIRS>(four) };
         let at: *mut Tile = out;
         // SAFETY: a tile has 64 bytes, and begins at a multiple of 64.
         unsafe { _mm512_store_si512(at.cast(), tile) };
+    }
+    for (four, out) in (rows.n_whole..).zip(last) {
+        *out = rows.matrix.tile(rows.chunk, four);
     }
 }
 
@@ -78,12 +90,10 @@ fn add_fused_of<const F: usize, const N: usize>(
         std::array::from_fn(|field| std::array::from_fn(|at| load(&sums[at][first_field + field])));
     let n_whole = rows.n_whole.clamp(fours.start, fours.end);
     let (whole, last) = digits.as_chunks::<N>().0.split_at(n_whole - fours.start);
-    let mut ahead = ahead;
-    for (four, digits) in (fours.start..).zip(whole) {
-        _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
-        ahead = ahead.wrapping_add(size_of::<Tile>());
-        // SAFETY: four is less than `n_whole`.
-        add_products(&mut fields, unsafe { rows.tile(four) }, &masks, digits);
+    if rows.in_pairs {
+        add_whole::<F, N, true>(&mut fields, rows, fours.start, ahead, &masks, whole);
+    } else {
+        add_whole::<F, N, false>(&mut fields, rows, fours.start, ahead, &masks, whole);
     }
     for (four, digits) in (n_whole..).zip(last) {
         add_products(&mut fields, rows.last_tile(four), &masks, digits);
@@ -92,6 +102,26 @@ fn add_fused_of<const F: usize, const N: usize>(
         for (sums, &sum) in sums.iter_mut().zip(of_field) {
             store(&mut sums[first_field + field], sum);
         }
+    }
+}
+
+/// Adds the products of fours of rows that can be read whole.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
+#[inline]
+fn add_whole<const F: usize, const N: usize, const PAIRS: bool>(
+    fields: &mut [[__m512i; N]; F],
+    rows: &Rows<'_>,
+    first: usize,
+    ahead: *const u8,
+    masks: &[__m512i; F],
+    digits: &[[u32; N]],
+) {
+    let mut ahead = ahead;
+    for (four, digits) in (first..).zip(digits) {
+        _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+        ahead = ahead.wrapping_add(size_of::<Tile>());
+        // SAFETY: the caller gives digits of fours less than `n_whole`, and `PAIRS` as `rows` says.
+        add_products(fields, unsafe { rows.tile::<PAIRS>(four) }, masks, digits);
     }
 }
 
@@ -112,25 +142,31 @@ fn add_products<const F: usize, const N: usize>(
     }
 }
 
-/// The sums of a panel's tiles × digits, `[sources / 4][sums]`.
+/// The sums of a panel's tiles × digits, `[sources / 4][sums]`, not shifted down. Meanwhile as many bytes as the tiles have
+/// are fetched from `ahead` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-pub(super) fn sum_panel(tiles: &[Tile], shape: Shape, digits: &[u32], sums: &mut [Sums]) {
+pub(super) fn sum_panel(tiles: &[Tile], shape: Shape, ahead: Option<*const u8>, digits: &[u32], sums: &mut [Sums]) {
     match sums.len() {
-        1 => sum_of::<1>(tiles, shape, digits, sums),
-        2 => sum_of::<2>(tiles, shape, digits, sums),
-        4 => sum_of::<4>(tiles, shape, digits, sums),
-        8 => sum_of::<8>(tiles, shape, digits, sums),
-        _ => sum_of::<16>(tiles, shape, digits, sums),
+        1 => sum_of::<1>(tiles, shape, ahead, digits, sums),
+        2 => sum_of::<2>(tiles, shape, ahead, digits, sums),
+        4 => sum_of::<4>(tiles, shape, ahead, digits, sums),
+        8 => sum_of::<8>(tiles, shape, ahead, digits, sums),
+        _ => sum_of::<16>(tiles, shape, ahead, digits, sums),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
 #[inline]
-fn sum_of<const N: usize>(tiles: &[Tile], shape: Shape, digits: &[u32], sums: &mut [Sums]) {
+fn sum_of<const N: usize>(tiles: &[Tile], shape: Shape, ahead: Option<*const u8>, digits: &[u32], sums: &mut [Sums]) {
+    // Each field fetches a part.
+    let step = size_of::<Tile>() / shape.n_fields();
+    let mut ahead = ahead.unwrap_or(tiles.as_ptr().cast());
     for field in 0..shape.n_fields() {
         let mask = mask_of(shape, field);
         let mut of_field = [_mm512_setzero_si512(); N];
         for (tile, digits) in tiles.iter().zip(digits.as_chunks::<N>().0) {
+            _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+            ahead = ahead.wrapping_add(step);
             let at: *const Tile = tile;
             // SAFETY: a tile has 64 bytes, and begins at a multiple of 64.
             let weights = _mm512_and_si512(unsafe { _mm512_load_si512(at.cast()) }, mask);
@@ -138,9 +174,58 @@ fn sum_of<const N: usize>(tiles: &[Tile], shape: Shape, digits: &[u32], sums: &m
                 *sum = _mm512_dpbusd_epi32(*sum, weights, _mm512_set1_epi32(digit.cast_signed()));
             }
         }
-        let places = _mm512_set1_epi32([0, 2, 4, 6][field]);
         for (sums, sum) in sums.iter_mut().zip(of_field) {
-            store(&mut sums[field], _mm512_srav_epi32(sum, places));
+            store(&mut sums[field], sum);
+        }
+    }
+}
+
+/// Adds the sums of some digits of payloads, the first of which is `first`, to `out`. They are not shifted down.
+#[target_feature(enable = "avx512f")]
+pub(super) fn add_sums(
+    matrix: &Matrix,
+    payloads: &Payloads,
+    chunk: Chunk,
+    first: usize,
+    sums: &[Sums],
+    out: &mut Target<'_>,
+) {
+    let end_lane = out.first_lane + matrix.n_neurons.next_multiple_of(LANES);
+    // Where a lane of two fields is found: those of the first one, then those of the second.
+    let places = _mm512_setr_epi32(0, 16, 8, 24, 1, 17, 9, 25, 2, 18, 10, 26, 3, 19, 11, 27);
+    let pairs = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    let fours = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    let (half, half_of_fours) = (_mm512_set1_epi32(8), _mm512_set1_epi64(4));
+    let quarter = _mm512_set1_epi32(4);
+    for (&Digit { row, place }, sums) in payloads.multiplied[first..].iter().zip(sums) {
+        let excess = _mm512_set1_epi32(if place == 0 { payloads.excess(matrix.kind, row) } else { 0 });
+        // The lowest digit comes first.
+        let is_new = out.is_new && place == 0;
+        let of_row = &mut out.sums[out.rows[row] * out.n_lanes..][..end_lane];
+        let lanes = of_row[out.first_lane + chunk.first_neuron..].as_chunks_mut::<LANES>().0.iter_mut();
+        let shift = _mm_cvtsi32_si128([0, 8, 16, 24][place]);
+        let put = |out: &mut [i32; LANES], sum| {
+            let sum = _mm512_sub_epi32(_mm512_sll_epi32(sum, shift), excess);
+            store(out, if is_new { sum } else { _mm512_add_epi32(load(out), sum) });
+        };
+        match chunk.shape {
+            Shape::FourFields => {
+                let [a, b, c, d] = sums.each_ref().map(|lanes| load(lanes));
+                let (b, c, d) = (_mm512_srai_epi32::<2>(b), _mm512_srai_epi32::<4>(c), _mm512_srai_epi32::<6>(d));
+                let all_of = |pairs, fours| {
+                    let (ab, cd) = (_mm512_permutex2var_epi32(a, pairs, b), _mm512_permutex2var_epi32(c, pairs, d));
+                    let upper = _mm512_add_epi64(fours, half_of_fours);
+                    [_mm512_permutex2var_epi64(ab, fours, cd), _mm512_permutex2var_epi64(ab, upper, cd)]
+                };
+                let all = [all_of(pairs, fours), all_of(_mm512_add_epi32(pairs, half), fours)];
+                lanes.zip(all.as_flattened()).for_each(|(out, &sum)| put(out, sum));
+            }
+            Shape::TwoFields => {
+                let (a, b) = (load(&sums[0]), _mm512_srai_epi32::<2>(load(&sums[1])));
+                let all = [places, _mm512_add_epi32(places, quarter)].map(|at| _mm512_permutex2var_epi32(a, at, b));
+                lanes.zip(all).for_each(|(out, sum)| put(out, sum));
+            }
+            Shape::Bytes => lanes.zip([load(&sums[0])]).for_each(|(out, sum)| put(out, sum)),
         }
     }
 }
@@ -150,8 +235,10 @@ struct Rows<'a> {
     matrix: &'a Matrix,
     chunk: Chunk,
     image: &'a [u8],
-    /// How many fours of rows can be read whole.
+    /// How many fours of rows can be read as [`Self::tile`] reads them.
     n_whole: usize,
+    /// Whether two rows are read at once: what is between their chunks leaves room for both in a vector.
+    in_pairs: bool,
     /// Puts the same place of four rows side by side.
     places: __m512i,
     /// What each lane is shifted by.
@@ -163,19 +250,25 @@ impl<'a> Rows<'a> {
     #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
     #[inline]
     fn new(matrix: &'a Matrix, chunk: Chunk) -> Self {
-        let (image, n_whole) = matrix.from(chunk);
-        // The bytes of a lane are 16 apart.
-        let first = match chunk.shape {
-            Shape::FourFields | Shape::Bytes => _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-            Shape::TwoFields => _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7),
+        let (first, n_bytes) = match chunk.shape {
+            Shape::FourFields | Shape::Bytes => {
+                (_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), CHUNK_BYTES)
+            }
+            Shape::TwoFields => (_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7), CHUNK_BYTES / 2),
         };
+        let pairs = u8::try_from(matrix.stride()).ok().filter(|&stride| usize::from(stride) + n_bytes <= VECTOR_BYTES);
+        let (image, n_rows) = matrix.from(chunk, if pairs.is_some() { VECTOR_BYTES } else { CHUNK_BYTES });
+        // Where the second and the third row of a four are: in two vectors of a pair each, or in one with 16 bytes of each.
+        let [second, third] = pairs.map_or([16, 32], |stride| [stride, 64]);
+        let rows = i32::from_le_bytes([0, second, third, third + second]);
         let places = _mm512_mullo_epi32(first, _mm512_set1_epi32(0x0101_0101));
         Self {
             matrix,
             chunk,
             image,
-            n_whole,
-            places: _mm512_add_epi32(places, _mm512_set1_epi32(0x3020_1000)),
+            n_whole: n_rows / 4,
+            in_pairs: pairs.is_some(),
+            places: _mm512_add_epi32(places, _mm512_set1_epi32(rows)),
             shifts: _mm512_inserti64x4::<1>(_mm512_setzero_si512(), _mm256_set1_epi32(4)),
             flip: _mm512_set1_epi32(matrix.kind.flip().cast_signed()),
         }
@@ -184,19 +277,25 @@ impl<'a> Rows<'a> {
     /// The same as [`Matrix::tile`].
     ///
     /// # Safety
-    /// `four` is less than `n_whole`.
+    /// `four` is less than `n_whole`, and `PAIRS` is whether rows are read in pairs.
     #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
     #[inline]
-    unsafe fn tile(&self, four: usize) -> __m512i {
+    unsafe fn tile<const PAIRS: bool>(&self, four: usize) -> __m512i {
         let stride = self.matrix.stride();
-        // SAFETY: `Matrix::from` has counted the rows of which 16 bytes lie within the image; this four is one of them.
-        let [a, b, c, d] = unsafe {
+        // SAFETY: `Matrix::from` has counted the rows of which as many bytes as are read here lie within the image; this
+        // four is one of them.
+        let tile = unsafe {
             let first = self.image.as_ptr().add(4 * four * stride);
-            [0, 1, 2, 3].map(|row| _mm_loadu_si128(first.add(row * stride).cast()))
+            if PAIRS {
+                let [ab, cd] = [0, 2].map(|row| _mm512_loadu_si512(first.add(row * stride).cast()));
+                _mm512_permutex2var_epi8(ab, self.places, cd)
+            } else {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|row| _mm_loadu_si128(first.add(row * stride).cast()));
+                let (ab, cd) = (_mm256_set_m128i(b, a), _mm256_set_m128i(d, c));
+                let rows = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(ab), cd);
+                _mm512_permutexvar_epi8(self.places, rows)
+            }
         };
-        let (ab, cd) = (_mm256_set_m128i(b, a), _mm256_set_m128i(d, c));
-        let rows = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(ab), cd);
-        let tile = _mm512_permutexvar_epi8(self.places, rows);
         let tile = match self.chunk.shape {
             Shape::FourFields | Shape::Bytes => tile,
             Shape::TwoFields => _mm512_srlv_epi32(tile, self.shifts),

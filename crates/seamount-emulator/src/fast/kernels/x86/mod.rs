@@ -11,8 +11,8 @@ use std::ops::Range;
 use seamount_microcode::semantics::Word;
 use seamount_microcode::{Instr, PortId};
 
-use super::matrix::{Chunk, Matrix, Shape};
-use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Sums, Target, Tile, add, portable};
+use super::matrix::{Matrix, Shape};
+use super::{Factor, Kernel, LANES, MOST_FIELDS, Panel, Payloads, Target, Tile, portable};
 use crate::fast::arrivals::Arrived;
 use crate::fast::lanes::{Neurons, Scratch};
 use crate::fast::outbox::Outbox;
@@ -46,17 +46,6 @@ macro_rules! compiled_for_each {
 
 compiled_for_each! {
     fn put_digit(payloads: &mut Payloads, values: &[i32], block: &Range<usize>, at: usize) = Payloads::put_digit
-}
-
-compiled_for_each! {
-    fn add_sums(
-        matrix: &Matrix,
-        payloads: &Payloads,
-        chunk: Chunk,
-        first: usize,
-        sums: &[Sums],
-        out: &mut Target<'_>
-    ) = add
 }
 
 compiled_for_each! {
@@ -145,10 +134,11 @@ pub(super) fn multiply(
         // SAFETY: the processor has the instructions, as was just asked.
         unsafe {
             match kernel {
-                Kernel::Avx512 => avx512::make_tiles(matrix, chunk, ahead, &mut panel.tiles),
+                Kernel::Avx512 => avx512::make_tiles(matrix, chunk, &mut panel.tiles),
                 _ => avx2::make_tiles(matrix, chunk, &mut panel.tiles),
             }
         }
+        let mut ahead_of_chunk = Some(ahead);
         ahead = ahead.wrapping_add(size_of_val(panel.tiles.as_slice()));
         for block in payloads.blocks() {
             panel.sums.resize(block.len(), [[0; LANES]; MOST_FIELDS]);
@@ -156,11 +146,16 @@ pub(super) fn multiply(
             // SAFETY: as before.
             unsafe {
                 match kernel {
-                    Kernel::Avx512 => avx512::sum_panel(&panel.tiles, chunk.shape, digits, sums),
-                    _ => avx2::sum_panel(&panel.tiles, chunk.shape, digits, sums),
+                    Kernel::Avx512 => {
+                        avx512::sum_panel(&panel.tiles, chunk.shape, ahead_of_chunk.take(), digits, sums);
+                        avx512::add_sums(matrix, payloads, chunk, block.start, sums, out);
+                    }
+                    _ => {
+                        avx2::sum_panel(&panel.tiles, chunk.shape, digits, sums);
+                        avx2::add_sums(matrix, payloads, chunk, block.start, sums, out);
+                    }
                 }
             }
-            add_sums(kernel, matrix, payloads, chunk, block.start, &panel.sums, out);
         }
     }
 }
@@ -196,10 +191,8 @@ fn multiply_few(matrix: &Matrix, payloads: &Payloads, next: Option<&Matrix>, pan
             }
         }
         for (chunk, sums) in matrix.chunks().zip(panel.sums.chunks_exact_mut(n)) {
-            for (field, sums) in sums.iter_mut().flat_map(|sums| sums.iter_mut().enumerate()) {
-                sums.iter_mut().for_each(|sum| *sum >>= 2 * field);
-            }
-            add_sums(Kernel::Avx512, matrix, payloads, chunk, block.start, sums, out);
+            // SAFETY: as before.
+            unsafe { avx512::add_sums(matrix, payloads, chunk, block.start, sums, out) };
         }
     }
 }
