@@ -1,8 +1,9 @@
 //! Work in phases by several threads: all of a phase is done before the next one begins.
 //!
 //! A token goes through hundreds of stages of some microseconds each, too short to wake a thread for. So the threads that
-//! help stay awake for a whole block of steps, and look for work in turn. The one that leads never waits for a thread that
-//! has not come: it does everything itself if nobody helps, so that a team can be called from anywhere.
+//! help stay awake for a whole block of steps, and look for work in turn. The one that leads is one of the pool's as well: a
+//! thread from elsewhere would often have the others put behind it on its own processor. It never waits for a thread that
+//! has not come: it does everything itself if nobody helps.
 
 use std::hint;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -51,7 +52,7 @@ pub(super) fn run(phases: &impl Phases, n_phases: usize, n_threads: usize) {
     if n_threads <= 1 {
         return team.lead(phases, n_phases);
     }
-    rayon::in_place_scope(|scope| {
+    rayon::scope(|scope| {
         for thread in 1..n_threads {
             let team = &team;
             scope.spawn(move |_| team.help(phases, thread));
