@@ -143,6 +143,11 @@ impl Part {
         }
     }
 
+    fn fetch(&mut self, kernel: Kernel) {
+        self.neurons.slots.iter().for_each(|slot| kernel.fetch(slot));
+        self.sent.iter_mut().for_each(|sent| sent.fetch(kernel));
+    }
+
     /// Steps in which nothing arrives, from `from` to before `to`.
     fn rest(
         &mut self,
@@ -240,6 +245,8 @@ fn run(
     streams: &mut [Part],
 ) {
     SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
+        // What the neurons read and write comes from memory while weights are multiplied.
+        streams.iter_mut().for_each(|part| part.fetch(block.kernel));
         let mut with = Multiplier { kernel: block.kernel, panel, next: next.first_matrix() };
         arrivals.collect(block.plan, plan, heard, &mut with);
         lanes.prepare(block.kernel, block.plan.bodies[plan.body].n_registers);

@@ -1,6 +1,6 @@
 //! What ports have sent: rows of payloads, kept until all have heard them.
 
-use super::kernels::Extent;
+use super::kernels::{Extent, Kernel};
 use super::tally::Tally;
 
 /// What one port of a part has sent to one stream, a row for each step in which anything was sent.
@@ -41,6 +41,15 @@ impl Sent {
         sums.iter_mut().zip(payloads).for_each(|(sum, payload)| *sum += payload);
         last.extent = extent(sums);
         true
+    }
+
+    /// Asks for the memory that the next row will be written to.
+    pub(super) fn fetch(&mut self, kernel: Kernel) {
+        let n_lanes = self.n_lanes;
+        let payloads = self.payloads.spare_capacity_mut();
+        kernel.fetch(payloads.get(..n_lanes).unwrap_or_default());
+        kernel.fetch(self.rows.spare_capacity_mut().get(..1).unwrap_or_default());
+        self.tally.fetch(kernel);
     }
 
     /// The steps of the rows, ascending.

@@ -1,6 +1,7 @@
 //! What parts count while they run: as little as tells all, the rest is worked out when it is asked for.
 
 use super::counting::RouteClass;
+use super::kernels::Kernel;
 use super::plan::PartPlan;
 use crate::events::Events;
 
@@ -135,6 +136,10 @@ impl Tally {
             self.0.resize(n_classes, OfClass::default());
         }
         self.0[class].add(step, spikes);
+    }
+
+    pub(super) fn fetch(&self, kernel: Kernel) {
+        kernel.fetch(&self.0);
     }
 
     /// Adds what was counted in a step `n` times more; `step` is the last of these.

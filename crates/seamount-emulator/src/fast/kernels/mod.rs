@@ -186,6 +186,13 @@ impl Kernel {
         }
     }
 
+    /// Asks for the memory of some values, to be read or written soon.
+    #[inline(always)]
+    pub(super) fn fetch<T>(self, values: &[T]) {
+        #[cfg(target_arch = "x86_64")]
+        x86::fetch(values);
+    }
+
     /// Whether it runs traces as machine code.
     pub(super) fn compiles(self) -> bool {
         self == Self::Avx512

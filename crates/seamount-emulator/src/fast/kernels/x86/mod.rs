@@ -8,6 +8,8 @@ pub(in crate::fast) mod native;
 
 use std::ops::Range;
 
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
 use seamount_microcode::semantics::Word;
 use seamount_microcode::{Instr, PortId};
 
@@ -44,6 +46,9 @@ macro_rules! compiled_for_each {
     };
 }
 
+/// Bytes that a cache holds together.
+const LINE_BYTES: usize = 64;
+
 compiled_for_each! {
     fn put_digit(payloads: &mut Payloads, values: &[i32], block: &Range<usize>, at: usize) = Payloads::put_digit
 }
@@ -72,6 +77,15 @@ compiled_for_each! {
 
 compiled_for_each! {
     fn spike(outbox: &mut Outbox<'_>, port: PortId, payloads: &[i32], pc: usize) = Outbox::spike_of_all
+}
+
+/// Asks for the lines that hold some values.
+pub(super) fn fetch<T>(values: &[T]) {
+    let first: *const i8 = values.as_ptr().cast();
+    for at in (0..size_of_val(values)).step_by(LINE_BYTES) {
+        // SAFETY: every processor of this kind has the instruction, which reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(first.wrapping_add(at)) };
+    }
 }
 
 /// `MUL_SHR` of 16 lanes at a time, the even and the odd ones apart; whether all products fit their word.
