@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arrivals::{Arrivals, Arrived, Multiplier};
 use super::feed::{Heard, HostSent, Span, Steps};
+use super::inputs::Input;
 use super::kernels::{Kernel, Panel};
 use super::lanes::{self, Neurons};
 use super::native::{Known, Way};
@@ -105,9 +106,10 @@ impl Block<'_> {
     fn run(&self, stage: usize, part: usize) {
         let mut streams = self.parts[part].write().expect(NO_PANIC);
         let plan = &self.plan.parts[part];
-        let heard = plan.inputs.iter().map(|input| self.heard[stage % 2][input.feed].read().expect(NO_PANIC));
-        let heard: Vec<_> = heard.collect();
-        let heard: Vec<&Heard> = heard.iter().map(|heard| &***heard).collect();
+        let feeds = &plan.feeds;
+        let heard: Vec<_> = feeds.iter().map(|&feed| self.heard[stage % 2][feed].read().expect(NO_PANIC)).collect();
+        let of_input = |input: &Input| feeds.iter().position(|&feed| feed == input.feed).map(|at| &**heard[at]);
+        let heard: Vec<&Heard> = plan.inputs.iter().filter_map(of_input).collect();
         for (part, steps) in streams.iter_mut().zip(self.steps) {
             for (sent, port) in part.sent.iter_mut().zip(&plan.ports) {
                 port.forget_heard(sent, steps.of(port.heard_lag.unwrap_or(0)).first);

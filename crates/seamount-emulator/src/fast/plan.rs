@@ -100,6 +100,8 @@ pub(super) struct PartPlan {
     pub n_lanes: usize,
     /// By accumulator.
     pub inputs: Vec<Input>,
+    /// The feeds of these, each once.
+    pub feeds: Vec<usize>,
     /// By accumulator, whether each lane gets what arrives through one input.
     pub has_sole_input: Vec<bool>,
     pub ports: Vec<PortPlan>,
@@ -214,6 +216,7 @@ impl Plan {
                     pieces,
                     n_lanes,
                     inputs: Vec::new(),
+                    feeds: Vec::new(),
                     has_sole_input: Vec::new(),
                     next: 0,
                     ports: of_part,
@@ -242,6 +245,7 @@ impl Plan {
             let mut feeds = Feeds::default();
             for part in &mut self.parts[stage.parts.clone()] {
                 part.inputs = inputs_of(part, &self.program, sources, &whereabouts, &mut feeds);
+                part.feeds = part.inputs.iter().map(|input| input.feed).unique().collect();
                 let n_accumulators = self.bodies[part.body].body.accumulators.len();
                 part.has_sole_input = (0..n_accumulators).map(|accumulator| part.is_sole_input(accumulator)).collect();
             }
