@@ -95,8 +95,8 @@ impl Code {
 }
 
 /// Writes code. General registers: `rdi`, `rsi` and `rdx` are the arguments, `rcx` is where in the arrays it is, `r8` what
-/// has been lost, `r9` where the numbers are. Mask registers: `k1` and `k2` are flags, `k6` is odd lanes, `k7` those that have
-/// gone another way.
+/// has been lost, `r9` where the numbers are. Mask registers: `k1` and `k2` are flags, `k5` is even lanes, `k6` odd lanes,
+/// `k7` those that have gone another way.
 struct Assembler<'a> {
     asm: CodeAssembler,
     trace: &'a Trace,
@@ -177,6 +177,7 @@ impl<'a> Assembler<'a> {
     fn function(&mut self) -> Result<(), IcedError> {
         self.asm.mov(eax, 0xaaaa)?;
         self.asm.kmovw(k6, eax)?;
+        self.asm.knotw(k5, k6)?;
         self.asm.kxorw(k7, k7, k7)?;
         self.asm.xor(ecx, ecx)?;
         self.asm.xor(r8d, r8d)?;
@@ -339,8 +340,22 @@ impl<'a> Assembler<'a> {
                 self.asm.vpsravd(of(rd), a, spare)?;
             }
             Op::MulShr { rd, a, b, shift, rounds, check } => {
-                self.multiply(of(a), b, rounds.then(|| 1 << (shift - 1)), copy)?;
-                self.shift_products(of(rd), shift.into(), check, copy)?;
+                let (shift, half) = (u32::from(shift), rounds.then(|| 1 << (shift - 1)));
+                match self.shift_before(a, b, shift, check) {
+                    Some(places) => {
+                        let to = if check == Check::None { of(rd) } else { other };
+                        self.multiply(to, of(a), b, places, half.map(|half: i64| half << places), copy)?;
+                        // The upper halves are what remains.
+                        self.asm.vmovshdup(masked(to, k5), spare)?;
+                        if check != Check::None {
+                            self.saturate(of(rd), to, copy)?;
+                        }
+                    }
+                    None => {
+                        self.multiply(other, of(a), b, 0, half, copy)?;
+                        self.shift_products(of(rd), shift, check, copy)?;
+                    }
+                }
             }
             Op::Compare { how, a, b } => {
                 let how = match how {
@@ -376,31 +391,56 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// Exact products of the even lanes and of the odd ones, in the first two spare registers.
-    fn multiply(&mut self, a: AsmRegisterZmm, b: Operand, half: Option<i64>, copy: Copy) -> Result<(), IcedError> {
+    /// How far to the left the second factor is to be shifted so that the upper halves of the products are what remains of
+    /// them. `None` if it has no room for that, or if that would be no cheaper.
+    fn shift_before(&self, a: usize, b: Operand, shift: u32, check: Check) -> Option<u32> {
+        let places = 32_u32.checked_sub(shift).filter(|_| check != Check::Wide)?;
+        let has_room = match b {
+            Operand::Number(b) => i32::try_from(i64::from(b) << places).is_ok(),
+            Operand::Reg(b) => places == 0 || (a != b && i32::try_from(i64::from(self.min) << places).is_ok()),
+        };
+        has_room.then_some(places)
+    }
+
+    /// Exact products of the even lanes, in the first spare register, and of the odd ones; the second factor is shifted to
+    /// the left before.
+    fn multiply(
+        &mut self,
+        odd_to: AsmRegisterZmm,
+        a: AsmRegisterZmm,
+        b: Operand,
+        places: u32,
+        half: Option<i64>,
+        copy: Copy,
+    ) -> Result<(), IcedError> {
         let (even, odd, odd_b) = (copy.spare(0), copy.spare(1), copy.spare(2));
+        let product = if half.is_some() { odd } else { odd_to };
         self.asm.vpsrlq(odd, a, 32)?;
         match b {
             Operand::Number(b) => {
-                let b = self.number(b.into());
+                let b = self.number(i64::from(b) << places);
                 self.asm.vpmuldq(even, a, qword_bcst(b))?;
-                self.asm.vpmuldq(odd, odd, qword_bcst(b))?;
+                self.asm.vpmuldq(product, odd, qword_bcst(b))?;
             }
             Operand::Reg(b) => {
-                let b = copy.register(b);
+                let mut b = copy.register(b);
+                if places > 0 {
+                    self.asm.vpslld(odd_b, b, places)?;
+                    b = odd_b;
+                }
                 self.asm.vpmuldq(even, a, b)?;
                 if a == b {
-                    self.asm.vpmuldq(odd, odd, odd)?;
+                    self.asm.vpmuldq(product, odd, odd)?;
                 } else {
                     self.asm.vpsrlq(odd_b, b, 32)?;
-                    self.asm.vpmuldq(odd, odd, odd_b)?;
+                    self.asm.vpmuldq(product, odd, odd_b)?;
                 }
             }
         }
         if let Some(half) = half {
             let half = self.number(half);
             self.asm.vpaddq(even, even, qword_bcst(half))?;
-            self.asm.vpaddq(odd, odd, qword_bcst(half))?;
+            self.asm.vpaddq(odd_to, odd, qword_bcst(half))?;
         }
         Ok(())
     }
@@ -529,6 +569,7 @@ fn masked(register: AsmRegisterZmm, mask: AsmRegisterK) -> AsmRegisterZmm {
         () if mask == k1 => register.k1(),
         () if mask == k2 => register.k2(),
         () if mask == k3 => register.k3(),
+        () if mask == k5 => register.k5(),
         () => register.k6(),
     }
 }
