@@ -5,9 +5,11 @@
 //! when one does not. Bounds of every register are followed along the line, so that what cannot saturate, or is too narrow
 //! to be too wide, is not looked at.
 
+#![cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 has an assembler"))]
+
 mod bounds;
 mod build;
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 
 use seamount_microcode::PortId;
