@@ -3,6 +3,7 @@
 //! Each piece of a part begins at a multiple of [`LANES`](super::kernels::LANES); lanes past its last neuron repeat it, and
 //! are never counted.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::kernels::Kernel;
@@ -12,14 +13,21 @@ use super::plan::Piece;
 /// What a part's neurons own, `[slot][lane]` and `[accumulator][lane]`.
 #[derive(Clone, Debug)]
 pub(super) struct Neurons {
-    /// Streams share those that none of them has written yet: parameters. A slot that holds zeros may have no lanes, so that
-    /// what waits for a step or two does so in memory that has just been used.
-    pub slots: Vec<Arc<Vec<i32>>>,
+    pub slots: Vec<Slot>,
     pub accumulators: Vec<Vec<i32>>,
     /// Whether an accumulator may hold anything but zeros. What has arrived in this step may still be elsewhere.
     pub is_charged: Vec<bool>,
     /// Whether a slot is known to hold zeros.
     pub is_zero: Vec<bool>,
+}
+
+/// The lanes of a slot; a slot that holds zeros may have none, so that what waits for a step or two does so in memory that
+/// has just been used.
+#[derive(Clone, Debug)]
+pub(super) enum Slot {
+    /// Those of all streams, as long as none writes it: a parameter's.
+    Shared(Arc<Vec<i32>>),
+    Own(Vec<i32>),
 }
 
 /// Registers and masks, kept from run to run for their memory.
@@ -49,7 +57,7 @@ pub(super) struct Scratch {
 pub(super) struct Operands<'a> {
     pub registers: &'a [Vec<i32>],
     pub loaded: &'a [Option<usize>],
-    pub slots: &'a [Arc<Vec<i32>>],
+    pub slots: &'a [Slot],
 }
 
 /// The lanes that run; all of them if `None`.
@@ -59,7 +67,7 @@ impl Neurons {
     /// Neurons all of whose slots and accumulators are zero.
     pub(super) fn new(n_lanes: usize, n_slots: usize, n_accumulators: usize) -> Self {
         Self {
-            slots: (0..n_slots).map(|_| Arc::new(vec![0; n_lanes])).collect(),
+            slots: vec![Slot::Own(vec![0; n_lanes]); n_slots],
             accumulators: vec![vec![0; n_lanes]; n_accumulators],
             is_charged: vec![false; n_accumulators],
             is_zero: vec![true; n_slots],
@@ -69,7 +77,7 @@ impl Neurons {
     /// Gives all slots their lanes.
     pub(super) fn fill_in(&mut self, n_lanes: usize) {
         for slot in self.slots.iter_mut().filter(|slot| slot.is_empty()) {
-            Arc::make_mut(slot).resize(n_lanes, 0);
+            slot.own().resize(n_lanes, 0);
         }
     }
 
@@ -83,23 +91,51 @@ impl Neurons {
         };
         let (n_slots, n_accumulators) = (self.slots.len(), self.accumulators.len());
         for (at, lanes) in self.slots.iter_mut().enumerate() {
-            set(Arc::make_mut(lanes).as_mut_slice(), at, slots, n_slots);
+            set(lanes.own(), at, slots, n_slots);
         }
         for (at, lanes) in self.accumulators.iter_mut().enumerate() {
             set(lanes, at, accumulators, n_accumulators);
         }
     }
 
-    /// Finds out which accumulators and slots hold nothing but zeros.
-    pub(super) fn find_zeros(&mut self) {
+    /// Once all values are set: finds out which accumulators and slots hold nothing but zeros, and lets copies share the
+    /// slots.
+    pub(super) fn settle(&mut self) {
         let are_zeros = |lanes: &[i32]| lanes.iter().all(|&value| value == 0);
         self.is_charged = self.accumulators.iter().map(|lanes| !are_zeros(lanes)).collect();
         self.is_zero = self.slots.iter().map(|lanes| are_zeros(lanes)).collect();
+        self.slots.iter_mut().for_each(|slot| *slot = Slot::Shared(Arc::new(std::mem::take(slot.own()))));
     }
 
     /// Whether no accumulator holds anything, nor any of some slots.
     pub(super) fn is_quiet(&self, slots: &[usize]) -> bool {
         !self.is_charged.contains(&true) && slots.iter().all(|&slot| self.is_zero[slot])
+    }
+}
+
+impl Deref for Slot {
+    type Target = [i32];
+
+    #[inline(always)]
+    fn deref(&self) -> &[i32] {
+        match self {
+            Self::Shared(lanes) => lanes,
+            Self::Own(lanes) => lanes,
+        }
+    }
+}
+
+impl Slot {
+    /// The lanes, to be written.
+    #[inline(always)]
+    pub(super) fn own(&mut self) -> &mut Vec<i32> {
+        if let Self::Shared(lanes) = self {
+            *self = Self::Own(lanes.to_vec());
+        }
+        match self {
+            Self::Own(lanes) => lanes,
+            Self::Shared(_) => unreachable!("invariant: it has just been given its own"),
+        }
     }
 }
 

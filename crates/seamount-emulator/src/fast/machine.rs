@@ -5,7 +5,6 @@
 //! reference's integers.
 
 use std::ops::BitOrAssign;
-use std::sync::Arc;
 
 use seamount_microcode::semantics::{self, Outcome, Word};
 use seamount_microcode::{Condition, Instr, Polarity, Rounding, Src};
@@ -255,7 +254,7 @@ impl Machine<'_, '_, '_> {
             Instr::RmwXchg { rd, slot, ra } => self.exchange(rd.index(), slot.index(), ra.index(), mask),
             Instr::RmwAdd { rd, slot, ra } => {
                 let (operands, spare, _) = self.scratch.operands(self.neurons);
-                let (old, ra) = (operands.slots[slot.index()].as_slice(), operands.of(ra.index()));
+                let (old, ra) = (&*operands.slots[slot.index()], operands.of(ra.index()));
                 let mut lost = 0;
                 for ((sum, &a), &b) in spare.iter_mut().zip(old).zip(ra) {
                     let outcome = semantics::add(word, a, b);
@@ -421,7 +420,7 @@ impl Machine<'_, '_, '_> {
     #[inline(always)]
     fn store(&mut self, slot: usize, mask: Option<&[i32]>) {
         self.forget_loads(slot);
-        let (spare, words) = (&mut self.scratch.spare, Arc::make_mut(&mut self.neurons.slots[slot]));
+        let (spare, words) = (&mut self.scratch.spare, self.neurons.slots[slot].own());
         blend(spare, words, mask);
         self.changed |= self.arrived.is_none() && spare != words;
         std::mem::swap(spare, words);
@@ -439,7 +438,7 @@ impl Machine<'_, '_, '_> {
             return;
         }
         self.forget_loads(slot);
-        let (register, words) = (&mut self.scratch.registers[rd], Arc::make_mut(&mut self.neurons.slots[slot]));
+        let (register, words) = (&mut self.scratch.registers[rd], self.neurons.slots[slot].own());
         let (of_register, of_slot) = (&mut self.scratch.is_zero[rd], &mut self.neurons.is_zero[slot]);
         self.changed |= self.arrived.is_none() && !(*of_register && *of_slot) && register != words;
         std::mem::swap(register, words);

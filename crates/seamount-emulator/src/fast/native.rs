@@ -163,8 +163,8 @@ impl Native {
         scratch.outputs.prepare(trace.written.len() + trace.spikes.len(), n_lanes);
         let Outputs { arrays, zeros, lost, .. } = &mut scratch.outputs;
         let sums = |acc: usize| arrived.map_or(&[][..], |arrived| arrived.sums(acc, n_lanes));
-        let lanes = |&slot: &usize| if neurons.is_zero[slot] { &*zeros } else { &*neurons.slots[slot] };
-        let slots = trace.read.iter().map(|slot| lanes(slot).as_slice());
+        let lanes = |&slot: &usize| if neurons.is_zero[slot] { zeros.as_slice() } else { &*neurons.slots[slot] };
+        let slots = trace.read.iter().map(lanes);
         let inputs: Vec<&[i32]> = trace.sums.iter().map(|&acc| sums(acc)).chain(slots).collect();
         match code.run(&inputs, &mut arrays[..trace.written.len() + trace.spikes.len()], lost) {
             Verdict::Exact => {}
@@ -206,7 +206,7 @@ impl Native {
                     (true, false) => lanes.iter().any(|&lane| lane != 0),
                     (false, _) => lanes != &**slot,
                 };
-            let slot = Arc::make_mut(slot);
+            let slot = slot.own();
             if !is_zero {
                 std::mem::swap(lanes, slot);
             } else if !slot.is_empty() {

@@ -132,7 +132,7 @@ impl Part {
             let slots = &plan.program.cores[piece.core].slices[piece.slice].slots;
             neurons.set_piece(piece, &slots[piece.first_in_slice * n_slots..], &[]);
         }
-        neurons.find_zeros();
+        neurons.settle();
         Self {
             neurons,
             sent: vec![Sent::default(); body.ports.len()],

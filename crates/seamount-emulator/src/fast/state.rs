@@ -48,7 +48,7 @@ impl Fast {
             let part = &part[stream];
             for piece in &part_plan.pieces {
                 let slice = &mut snapshot.cores[piece.core].slices[piece.slice];
-                copy(piece, part.neurons.slots.iter().map(|lanes| lanes.as_slice()), &mut slice.slots);
+                copy(piece, part.neurons.slots.iter().map(|lanes| &**lanes), &mut slice.slots);
                 copy(piece, part.neurons.accumulators.iter(), &mut slice.accumulators);
             }
             for (port, (port_plan, sent)) in part_plan.ports.iter().zip(&part.sent).enumerate() {
@@ -109,7 +109,7 @@ impl Fast {
                 let accumulators = of_piece(&slice.accumulators, part.neurons.accumulators.len());
                 part.neurons.set_piece(piece, &slots, &accumulators);
             }
-            part.neurons.find_zeros();
+            part.neurons.settle();
             restored.push(part);
         }
         for (part_plan, part) in plan.parts.iter().zip(&mut restored) {
