@@ -8,7 +8,7 @@ use super::arrivals::{Arrivals, Arrived, Multiplier};
 use super::feed::{Heard, HostSent, Span, Steps};
 use super::inputs::Input;
 use super::kernels::{Kernel, Panel};
-use super::lanes::{self, Neurons};
+use super::lanes::{self, Neurons, Slot};
 use super::native::{Known, Way};
 use super::outbox::{Outbox, PartFault, Record};
 use super::plan::{PartPlan, Plan};
@@ -145,8 +145,11 @@ impl Part {
         }
     }
 
-    fn fetch(&mut self, kernel: Kernel) {
-        self.neurons.slots.iter().for_each(|slot| kernel.fetch(slot));
+    /// Asks for the memory that the neurons will read and write, but for parameters that another stream has asked for.
+    fn fetch(&mut self, kernel: Kernel, is_first: bool) {
+        for slot in self.neurons.slots.iter().filter(|slot| is_first || matches!(slot, Slot::Own(_))) {
+            kernel.fetch(slot);
+        }
         self.sent.iter_mut().for_each(|sent| sent.fetch(kernel));
     }
 
@@ -247,13 +250,17 @@ fn run(
     streams: &mut [Part],
 ) {
     SCRATCH.with_borrow_mut(|Scratch { arrivals, panel, lanes }| {
-        // What the neurons read and write comes from memory while weights are multiplied.
-        streams.iter_mut().for_each(|part| part.fetch(block.kernel));
+        // It comes while weights are multiplied, or another stream runs.
+        streams.iter_mut().take(1).for_each(|part| part.fetch(block.kernel, true));
         let mut with = Multiplier { kernel: block.kernel, panel, next: next.first_matrix() };
         arrivals.collect(block.plan, plan, heard, &mut with);
         lanes.prepare(block.kernel, block.plan.bodies[plan.body].n_registers);
         let mut row = 0;
-        for (stream, (part, span)) in streams.iter_mut().zip(spans).enumerate() {
+        for (stream, span) in spans.iter().enumerate() {
+            if let Some(next) = streams.get_mut(stream + 1) {
+                next.fetch(block.kernel, false);
+            }
+            let part = &mut streams[stream];
             let mut step = span.first;
             while let Some(&(of, at)) = arrivals.rows.get(row)
                 && of == stream
