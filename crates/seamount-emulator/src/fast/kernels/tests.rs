@@ -67,12 +67,12 @@ fn prepared(kernel: Kernel, rows: &[Vec<i32>], n_sources: usize) -> Payloads {
     payloads
 }
 
-/// The sums modulo 2³², on top of 7.
+/// The sums modulo 2³², on top of what was there.
 #[expect(clippy::cast_possible_truncation, reason = "sums are compared modulo 2³²")]
-fn expected(weights: &[Vec<i8>], rows: &[Vec<i32>]) -> Vec<Vec<i32>> {
+fn expected(weights: &[Vec<i8>], rows: &[Vec<i32>], before: i64) -> Vec<Vec<i32>> {
     let sum = |neuron: usize, row: &[i32]| {
         let products = weights.iter().zip(row).map(|(weights, &value)| i64::from(weights[neuron]) * i64::from(value));
-        (products.sum::<i64>() + 7) as i32
+        (products.sum::<i64>() + before) as i32
     };
     rows.iter().map(|row| (0..weights[0].len()).map(|neuron| sum(neuron, row)).collect()).collect()
 }
@@ -86,17 +86,19 @@ fn check(kernel: Kernel, matrix: &Matrix, weights: &[Vec<i8>], rows: &[Vec<i32>]
     let n_lanes = matrix.n_neurons.next_multiple_of(LANES);
     let payloads = prepared(kernel, rows, weights.len());
     // The rows the other way round, among lanes that are others'.
-    let places: Vec<usize> = (0..rows.len()).rev().collect();
-    let mut sums = vec![7; rows.len() * (n_lanes + 3 * LANES)];
-    let target =
-        Target { sums: &mut sums, n_lanes: n_lanes + 3 * LANES, first_lane: 2 * LANES, rows: &places, is_new: false };
-    kernel.multiply(matrix, &payloads, None, &mut Panel::default(), target);
-    let of_rows = sums.chunks_exact(n_lanes + 3 * LANES).rev();
-    let (before, found): (Vec<&[i32]>, Vec<&[i32]>) = of_rows.map(|row| row.split_at(2 * LANES)).unzip();
-    let others = before.iter().copied().chain(found.iter().map(|row| &row[n_lanes..])).flatten();
-    assert!(others.copied().all(|sum| sum == 7), "{kernel:?}");
-    let found: Vec<&[i32]> = found.iter().map(|row| &row[..weights[0].len()]).collect();
-    assert_eq!(found, expected(weights, rows), "{kernel:?}");
+    let rows_at: Vec<usize> = (0..rows.len()).rev().collect();
+    let all_lanes = n_lanes + 3 * LANES;
+    for is_new in [false, true] {
+        let mut sums = vec![7; rows.len() * all_lanes];
+        let target = Target { sums: &mut sums, n_lanes: all_lanes, first_lane: 2 * LANES, rows: &rows_at, is_new };
+        kernel.multiply(matrix, &payloads, None, &mut Panel::default(), target);
+        let of_rows = sums.chunks_exact(all_lanes).rev();
+        let (before, found): (Vec<&[i32]>, Vec<&[i32]>) = of_rows.map(|row| row.split_at(2 * LANES)).unzip();
+        let others = before.iter().copied().chain(found.iter().map(|row| &row[n_lanes..])).flatten();
+        assert!(others.copied().all(|sum| sum == 7), "{kernel:?}");
+        let found: Vec<&[i32]> = found.iter().map(|row| &row[..weights[0].len()]).collect();
+        assert_eq!(found, expected(weights, rows, if is_new { 0 } else { 7 }), "{kernel:?}");
+    }
 }
 
 /// Rows in an image: the first one after `before` bytes, `between` bytes from one to the next, and `after` bytes behind.
