@@ -111,7 +111,7 @@ impl Fast {
         if !kernel.is_available() {
             return Err(EmulatorError::Kernel(kernel));
         }
-        let Some(plan) = Plan::new(program, rayon::current_num_threads())? else { return Ok(None) };
+        let Some(plan) = Plan::new(program, kernel, rayon::current_num_threads())? else { return Ok(None) };
         let n_cores = plan.program.cores.len();
         let stream = Stream::new(n_cores);
         Ok(Some(Self {

@@ -1,9 +1,9 @@
 //! What is worked out of a program once: which neurons run together, what each hears, and where what it sends is counted.
 //!
-//! Neurons of one group run together, in *parts* of up to some [hundreds](MOST_LANES), whatever cores they are on: a part
-//! has a *piece* of each slice that it takes neurons from. Parts form *stages*: a part stands in a later stage than all
-//! that it hears, so that many steps of one stage can be run before those of the next. Where neurons hear each other in a
-//! circle there is one stage, and one step at a time.
+//! Neurons of one group run together, in *parts* of up to some [hundreds](MOST_LANES) or
+//! [thousands](MOST_COMPILED_LANES), whatever cores they are on: a part has a *piece* of each slice that it takes neurons
+//! from. Parts form *stages*: a part stands in a later stage than all that it hears, so that many steps of one stage can be
+//! run before those of the next. Where neurons hear each other in a circle there is one stage, and one step at a time.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,16 +17,20 @@ use seamount_program::{Place, Program, verify};
 use super::counting::{Counting, Interned, PortPlan};
 use super::feed::{FeedPlan, FeedPort};
 use super::inputs::{Feeds, Input, inputs_of};
-use super::kernels::{LANES, Matrix};
+use super::kernels::{Kernel, LANES, Matrix};
 use super::native::Ways;
 use super::quiet::{Quiet, quiet};
 use super::sources::{Origin, Source, Sources, Whereabouts};
 use crate::error::EmulatorError;
 use crate::image::index;
 
-/// Neurons of a part: few enough that what an instruction reads and writes stays in the first cache, and enough that the
-/// instruction's own cost does not matter.
+/// Neurons of a part whose microcode runs by the instruction: few enough that what an instruction reads and writes stays in
+/// the first cache, and enough that the instruction's own cost does not matter.
 const MOST_LANES: usize = 512;
+
+/// Neurons of a part whose microcode is compiled, so that each is gone through once: few enough that what a block of steps
+/// adds up for them stays in the second cache, and enough that a part's own cost does not matter.
+const MOST_COMPILED_LANES: usize = 2048;
 
 /// Neurons that are worth a thread of their own.
 const LEAST_LANES: usize = 64;
@@ -125,12 +129,12 @@ pub(super) struct Piece {
 pub(super) type Location = (usize, usize, usize);
 
 impl Plan {
-    /// Verifies and plans a program for a number of threads. `None` if it does what this engine is not made for: then the
+    /// Verifies and plans a program for a kernel and a number of threads. `None` if it does what this engine is not made for: then the
     /// reference runs it.
     ///
     /// # Errors
     /// [`EmulatorError::Invalid`].
-    pub(super) fn new(program: Arc<Program>, n_threads: usize) -> Result<Option<Self>, EmulatorError> {
+    pub(super) fn new(program: Arc<Program>, kernel: Kernel, n_threads: usize) -> Result<Option<Self>, EmulatorError> {
         let verified = verify(&program).map_err(EmulatorError::Invalid)?;
         let arch = &program.arch;
         let accumulator = Word::new(arch.accumulator_bits()).expect("invariant: an arch's words have 8 to 32 bits");
@@ -170,7 +174,8 @@ impl Plan {
             on_host: program.cores.iter().map(|core| core.place == Place::Host).collect(),
             program: Arc::clone(&program),
         };
-        plan.stage(levels, &ports, n_threads);
+        let most_lanes = if kernel.compiles() { MOST_COMPILED_LANES } else { MOST_LANES };
+        plan.stage(levels, &ports, |slices: &[Piece]| cut(slices, n_threads, most_lanes));
         plan.connect(&sources);
         plan.find_lags();
         plan.find_next(n_threads);
@@ -179,8 +184,13 @@ impl Plan {
         Ok(Some(plan))
     }
 
-    /// Sorts the slices into stages, and makes parts of them.
-    fn stage(&mut self, levels: Option<Vec<Vec<u32>>>, ports: &[Vec<Vec<PortPlan>>], n_threads: usize) {
+    /// Sorts the slices into stages, and makes parts of them as `cut` says.
+    fn stage(
+        &mut self,
+        levels: Option<Vec<Vec<u32>>>,
+        ports: &[Vec<Vec<PortPlan>>],
+        cut: impl Fn(&[Piece]) -> Vec<Vec<Piece>>,
+    ) {
         let program = Arc::clone(&self.program);
         let level = |core: usize, slice: usize| levels.as_ref().map_or(0, |levels| levels[core][slice]);
         let slices = program.cores.iter().enumerate().flat_map(|(core, of_core)| {
@@ -201,7 +211,7 @@ impl Plan {
             });
             let body = index(program.groups[index(group)].body);
             let first = self.parts.len();
-            for pieces in cut(&slices.collect::<Vec<_>>(), n_threads) {
+            for pieces in cut(&slices.collect::<Vec<_>>()) {
                 let n_lanes = pieces.last().map_or(0, |last| last.end_lane().next_multiple_of(LANES));
                 let mut of_part = vec![PortPlan::default(); program.bodies[body].ports.len()];
                 for (at, piece) in pieces.iter().enumerate() {
@@ -382,9 +392,9 @@ fn ports_of_slices(program: &Program, sources: &Sources, interned: &mut Interned
 }
 
 /// Cuts slices, which form a line, into even parts: as many for every thread.
-fn cut(slices: &[Piece], n_threads: usize) -> Vec<Vec<Piece>> {
+fn cut(slices: &[Piece], n_threads: usize, most_lanes: usize) -> Vec<Vec<Piece>> {
     let n_lanes: usize = slices.iter().map(|slice| slice.n_neurons.next_multiple_of(LANES)).sum();
-    let n_parts = n_lanes.div_ceil(MOST_LANES).next_multiple_of(n_threads.max(1));
+    let n_parts = n_lanes.div_ceil(most_lanes).next_multiple_of(n_threads.max(1));
     let n_parts = n_parts.min(n_lanes / LEAST_LANES).max(1);
     let mut parts: Vec<Vec<Piece>> = vec![Vec::new(); n_parts];
     let mut line = 0;
