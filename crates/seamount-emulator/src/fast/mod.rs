@@ -54,7 +54,7 @@ use crate::reference::steps_to_drain;
 
 /// Tokens that go through a stage in one block of steps. More would share each read of a weight still better, but what they
 /// send must be kept until the block is over.
-const BLOCK_TOKENS: usize = 48;
+const BLOCK_TOKENS: usize = 64;
 
 /// As many at least are of one stream: a stream's block costs something by itself.
 const STREAM_TOKENS: usize = 16;
