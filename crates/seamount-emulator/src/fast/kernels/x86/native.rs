@@ -8,7 +8,7 @@ use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Register};
 use memmap2::{Mmap, MmapMut};
 
-use super::super::LANES;
+use super::super::{Kernel, LANES};
 use crate::fast::trace::{Check, Compare, Op, Operand, Trace};
 
 /// Microcode has its registers in the first vector registers.
@@ -55,7 +55,11 @@ impl fmt::Debug for Code {
 
 impl Code {
     /// Compiles a trace. `None` if it has too many registers, or the system allows no code to be made.
+    ///
+    /// # Panics
+    /// If the processor could not run it.
     pub(in crate::fast) fn new(trace: &Trace, word_bits: u32, payload_bits: u32) -> Option<Self> {
+        assert!(Kernel::Avx512.is_available(), "a kernel of another processor");
         if trace.n_registers > MOST_REGISTERS {
             return None;
         }
@@ -81,7 +85,7 @@ impl Code {
         let table: Vec<*mut i32> = inputs.chain(outputs.iter_mut().map(|lanes| lanes.as_mut_ptr())).collect();
         // SAFETY: the memory holds code that was assembled as such a function for as many arrays as the table has; it reads
         // `n_lanes` of the inputs, of which none is an output, and writes `n_lanes` of the outputs, and a word for each 16.
-        // Code for AVX-512 is only made where the processor has it.
+        // Whoever made it has asked for the processor's instructions.
         let verdict = unsafe {
             let entry: Entry = std::mem::transmute(self.memory.as_ptr());
             entry(table.as_ptr(), 4 * n_lanes, lost.as_mut_ptr())
