@@ -152,7 +152,7 @@ impl Builder {
                 self.read(slot);
                 self.push(Op::Load { rd, slot, is_new: stored.is_some() });
                 self.know(rd, stored.unwrap_or(unknown));
-                self.add(rd, rd, self.operand(ra))?;
+                self.add(rd, rd, self.operand(ra));
                 self.store(slot, rd);
             }
             Instr::Rdc { rd, acc } => {
@@ -222,10 +222,7 @@ impl Builder {
                 self.bound(rd.index(), bounds);
             }
             Instr::Shl { rd, ra, src } => self.shift(rd.index(), ra.index(), self.source(src))?,
-            Instr::Add { rd, ra, src } => {
-                let a = ra.index();
-                self.add(rd.index(), a, self.source(src))?;
-            }
+            Instr::Add { rd, ra, src } => self.add(rd.index(), ra.index(), self.source(src)),
             Instr::Neg { rd, ra } => {
                 let a = ra.index();
                 let Bounds { low, high } = self.known[a].bounds;
@@ -267,12 +264,11 @@ impl Builder {
         Some(())
     }
 
-    fn shift(&mut self, rd: usize, ra: usize, amount: Operand) -> Option<()> {
+    fn shift(&mut self, rd: usize, a: usize, amount: Operand) -> Option<()> {
         let word = Bounds::of(self.word);
         let n_bits = i64::from(self.word.bits());
-        let (of_a, by) = (self.known[ra].bounds, self.bounds(amount));
+        let (of_a, by) = (self.known[a].bounds, self.bounds(amount));
         if let Operand::Number(amount) = amount {
-            let a = ra;
             let places = amount.unsigned_abs();
             if amount < 0 {
                 let places = places.min(31);
@@ -288,7 +284,7 @@ impl Builder {
             self.bound(rd, exact.within(word));
             return Some(());
         }
-        let (a, Operand::Reg(places)) = (self.operand(ra), amount) else { return None };
+        let (a, Operand::Reg(places)) = (self.operand(a), amount) else { return None };
         if by.high <= 0 {
             self.push(Op::RightBy { rd, a, minus_places: places });
             self.bound(rd, Bounds { low: of_a.low.min(0), high: of_a.high.max(0) });
@@ -316,13 +312,12 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, rd: usize, a: usize, b: Operand) -> Option<()> {
+    fn add(&mut self, rd: usize, a: usize, b: Operand) {
         let word = Bounds::of(self.word);
         let (of_a, of_b) = (self.known[a].bounds, self.bounds(b));
         let exact = Bounds { low: of_a.low + of_b.low, high: of_a.high + of_b.high };
         self.push(Op::Add { rd, a, b, checked: !word.holds(exact) });
         self.bound(rd, exact.within(word));
-        Some(())
     }
 
     fn compare(&mut self, how: Compare, ra: usize, src: Src) {
@@ -335,9 +330,8 @@ impl Builder {
             });
             return;
         }
-        let a = ra;
         self.flag = None;
-        self.push(Op::Compare { how, a, b });
+        self.push(Op::Compare { how, a: ra, b });
     }
 
     fn store(&mut self, slot: usize, ra: usize) {
